@@ -1,0 +1,1 @@
+"""Reading a policy file as people write it."""

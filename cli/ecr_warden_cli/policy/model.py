@@ -1,0 +1,152 @@
+"""The policy file's model: one description, from which validation and the JSON Schema both come."""
+
+from datetime import date
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from ecr_warden.domain.artifacts import Artifact
+from ecr_warden.domain.globs import glob_problem
+from ecr_warden.domain.policy import Mode, Severity, TagAction
+from ecr_warden.domain.tag_patterns import pattern_problem
+
+OUTCOME_KINDS: Final = (
+    "tag_violation",
+    "repository_configured",
+    "repository_incomplete",
+    "image_vulnerable",
+    "image_recovered",
+    "scan_failed",
+    "image_not_scanned",
+    "replication_failed",
+    "pull_through_cache_failed",
+    "lifecycle_ran",
+    "drift_found",
+    "sweep_finished",
+)
+# Sections of the design that this version cannot keep: refused, so that nobody rests on them.
+SECTIONS_TO_COME: Final = (
+    "lifecycle",
+    "tag_mutability",
+    "scanning",
+    "replicate_to",
+    "resource_tags",
+    "repository_policy",
+    "encryption",
+    "scan_gate",
+)
+JUDGED_ARTIFACTS: Final = tuple(kind for kind in Artifact if kind is not Artifact.REFERRER)
+
+
+def _sound_glob(glob: str) -> str:
+    problem = glob_problem(glob)
+    if problem is not None:
+        raise ValueError(f"{glob!r}: {problem}")
+    return glob
+
+
+def _sound_pattern(pattern: str) -> str:
+    problem = pattern_problem(pattern)
+    if problem is not None:
+        raise ValueError(f"{pattern!r}: {problem}")
+    return pattern
+
+
+RepositoryGlob = Annotated[str, AfterValidator(_sound_glob)]
+TagPattern = Annotated[str, AfterValidator(_sound_pattern)]
+Text = Annotated[str, Field(min_length=1)]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class TagRulesModel(_Model):
+    """Which tags may be pushed."""
+
+    allow: list[TagPattern] = []
+    """Any must match: semver, git-sha, calver, date, a glob, or re: and an RE2 expression."""
+    deny: list[TagPattern] = []
+    """None may match."""
+    on_violation: TagAction = TagAction.NOTIFY
+    """What to do, in enforce mode, with a tag that breaks the rule."""
+    artifacts: Annotated[list[Literal[*JUDGED_ARTIFACTS]], Field(min_length=1)] = [Artifact.IMAGE]  # type: ignore[valid-type]
+    """The kinds of artifact that the rule is for."""
+    severity: Severity = Severity.MEDIUM
+    """How much a violation matters."""
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if not self.allow and not self.deny:
+            raise ValueError("tags has neither allow nor deny: give one of them, or remove the section")
+        return self
+
+
+class RuleModel(_Model):
+    """The repositories that a rule is for, and its sections."""
+
+    match: Annotated[list[RepositoryGlob], Field(min_length=1)]
+    """Globs over repository names; ** stands for any number of segments."""
+    excluded: Annotated[list[RepositoryGlob], Field(alias="except")] = []
+    """Globs of the repositories that the rule is not for."""
+    mode: Mode | None = None
+    """Overrides the policy's mode."""
+    tags: TagRulesModel | None = None
+    """Which tags may be pushed."""
+
+
+class ExceptionModel(_Model):
+    """Tags that pass for a time."""
+
+    repository: RepositoryGlob
+    """A glob over repository names."""
+    tag: TagPattern
+    """The tags that pass."""
+    until: date
+    """The last day, in UTC. Every exception ends."""
+    reason: Text
+    """Why."""
+
+
+class SlackModel(_Model):
+    """A Slack channel."""
+
+    type: Literal["slack"]
+    secret: Text
+    """The Secrets Manager secret that holds the incoming webhook's URL."""
+
+
+class SnsModel(_Model):
+    """The stack's SNS topic."""
+
+    type: Literal["sns"]
+
+
+class RouteModel(_Model):
+    """Which outcomes go to which channels."""
+
+    outcomes: list[Literal[*OUTCOME_KINDS]] = []  # type: ignore[valid-type]
+    """Kinds of outcome; none named: all."""
+    min_severity: Severity = Severity.INFO
+    """The least severity that is told."""
+    to: Annotated[list[Text], Field(min_length=1)]
+    """Names of channels."""
+
+
+class PolicyModel(_Model):
+    """ECR Warden's policy file."""
+
+    version: Literal[1]
+    mode: Mode = Mode.AUDIT
+    """audit: decide and tell. enforce: act."""
+    rules: list[RuleModel] = []
+    """The first rule that matches and has a section decides that section."""
+    exceptions: list[ExceptionModel] = []
+    channels: dict[str, Annotated[SlackModel | SnsModel, Field(discriminator="type")]] = {}
+    routes: list[RouteModel] = []
+
+
+def json_schema() -> dict[str, Any]:
+    """Give the JSON Schema for editors."""
+    schema = PolicyModel.model_json_schema(by_alias=True)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | schema

@@ -1,0 +1,1 @@
+"""ECR Warden: one policy for every Amazon ECR repository and image."""

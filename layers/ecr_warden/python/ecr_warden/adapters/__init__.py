@@ -1,0 +1,1 @@
+"""Where ECR Warden meets AWS and people: dictionaries become values here."""

@@ -1,0 +1,1 @@
+"""Frozen values and pure decisions. Nothing here knows of AWS's SDK."""

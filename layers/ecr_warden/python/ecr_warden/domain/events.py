@@ -1,0 +1,33 @@
+"""What ECR's events say, as values."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True)
+class ImageAction:
+    """One ``ECR Image Action`` or ``ECR Referrer Action`` event.
+
+    Attributes
+    ----------
+    image_digest
+        Opaque: AWS's own samples carry digests that are not 64 hex digits.
+    image_tag
+        ``None`` for an untagged push, whether ECR left the field out or sent it empty.
+    manifest_media_type, artifact_media_type
+        ``None`` where the event does not say; older events never do.
+
+    """
+
+    event_id: str
+    event_time: datetime
+    account: str
+    region: str
+    detail_type: str
+    action_type: str
+    result: str
+    repository_name: str
+    image_digest: str
+    image_tag: str | None
+    manifest_media_type: str | None
+    artifact_media_type: str | None

@@ -1,0 +1,1 @@
+"""Decide, then act through ports."""
