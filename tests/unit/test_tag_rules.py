@@ -153,3 +153,15 @@ def test_judging_imports_no_aws_sdk():
         "sys.exit('boto3' in sys.modules or 'botocore' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0  # noqa: S603
+
+
+@pytest.mark.parametrize(
+    ("tag", "detail", "reason"),
+    [
+        (None, {"action_type": "UPDATE_STORAGE_CLASS"}, "UPDATE_STORAGE_CLASS is not a push"),
+        (None, {"result": "FAILURE"}, "the push ended as FAILURE"),
+        (None, {}, "an untagged push breaks no tag rule"),
+    ],
+)
+def test_the_reason_that_nothing_was_judged_is_true_of_the_event(judge, tag, detail, reason):
+    assert judge(tag, **detail) == NotJudged(reason)

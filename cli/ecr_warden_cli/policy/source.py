@@ -30,32 +30,37 @@ def read_source(text: str, file: str) -> Source:
     """Parse YAML without tags or anchors' surprises; duplicate keys and broken syntax are problems."""
     source = Source()
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        source.problems.append(Problem(file, line, column, f"not YAML: {error.problem or error.context}"))
-        return source
+        loader = yaml.SafeLoader(text)
+        node = loader.get_single_node()
     except yaml.YAMLError as error:
-        source.problems.append(Problem(file, 1, 1, f"not YAML: {error}"))
+        source.problems.append(_yaml_problem(error, file, "not YAML"))
         return source
     if node is None:
         source.problems.append(Problem(file, 1, 1, "the file is empty: a policy begins with version: 1"))
         return source
-    for problem in _duplicates(node, file):
-        source.problems.append(problem)
+    source.problems.extend(_duplicates(node, file))
     try:
-        source.data = yaml.safe_load(text)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        source.problems.append(Problem(file, line, column, f"not plain YAML: {error.problem}"))
+        source.data = loader.construct_document(node)
+    except yaml.YAMLError as error:
+        source.problems.append(_yaml_problem(error, file, "not plain YAML"))
         return source
     except ValueError as error:
         source.problems.append(Problem(file, 1, 1, f"a value cannot be read: {error}"))
         return source
     _locate(node, (), source.positions, set())
     return source
+
+
+def _yaml_problem(error: yaml.YAMLError, file: str, what: str) -> Problem:
+    if not isinstance(error, yaml.MarkedYAMLError):
+        return Problem(file, 1, 1, f"{what}: {error}")
+    mark = error.problem_mark or error.context_mark
+    line, column = _place(mark) if mark else (1, 1)
+    return Problem(file, line, column, f"{what}: {error.problem or error.context}")
+
+
+def _place(mark: yaml.Mark) -> tuple[int, int]:
+    return mark.line + 1, mark.column + 1
 
 
 def _duplicates(node: yaml.Node, file: str, seen: set[int] | None = None) -> Iterator[Problem]:
@@ -67,8 +72,7 @@ def _duplicates(node: yaml.Node, file: str, seen: set[int] | None = None) -> Ite
         keys: set[str] = set()
         for key, value in node.value:
             if key.value in keys:
-                mark = key.start_mark
-                yield Problem(file, mark.line + 1, mark.column + 1, f"{key.value} is there twice")
+                yield Problem(file, *_place(key.start_mark), f"{key.value} is there twice")
             if isinstance(key.value, str):
                 keys.add(key.value)
             yield from _duplicates(value, file, seen)
@@ -80,13 +84,12 @@ def _duplicates(node: yaml.Node, file: str, seen: set[int] | None = None) -> Ite
 def _locate(node: yaml.Node, path: Path, positions: dict[Path, tuple[int, int]], above: set[int]) -> None:
     if id(node) in above:
         return
-    mark = node.start_mark
-    positions.setdefault(path, (mark.line + 1, mark.column + 1))
+    positions.setdefault(path, _place(node.start_mark))
     above = above | {id(node)}
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             # A key's own position is where people look for a section.
-            positions[(*path, str(key.value))] = (key.start_mark.line + 1, key.start_mark.column + 1)
+            positions[(*path, str(key.value))] = _place(key.start_mark)
             _locate(value, (*path, str(key.value)), positions, above)
     elif isinstance(node, yaml.SequenceNode):
         for index, value in enumerate(node.value):

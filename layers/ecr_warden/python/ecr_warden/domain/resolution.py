@@ -31,15 +31,16 @@ def resolve_tags(policy: Policy, repository_name: str, artifact: Artifact = Arti
     """Find the first rule that matches a repository and has tag rules for this kind of artifact."""
     passed_over: list[PassedOver] = []
     for rule in policy.rules:
-        reason = _passed_over_because(rule, repository_name, artifact)
-        if reason is None and rule.tags is not None:
-            reference = RuleReference(policy.file, rule.tags.line, rule.match)
-            return TagResolution(rule.tags, rule.mode or policy.mode, reference, tuple(passed_over))
-        passed_over.append(PassedOver(rule.line, rule.match, reason or "it has no tags section"))
+        decides = _tags_or_reason(rule, repository_name, artifact)
+        if isinstance(decides, TagRules):
+            reference = RuleReference(policy.file, decides.line, rule.match)
+            return TagResolution(decides, rule.mode or policy.mode, reference, tuple(passed_over))
+        passed_over.append(PassedOver(rule.line, rule.match, decides))
     return TagResolution(None, policy.mode, None, tuple(passed_over))
 
 
-def _passed_over_because(rule: Rule, repository_name: str, artifact: Artifact) -> str | None:
+def _tags_or_reason(rule: Rule, repository_name: str, artifact: Artifact) -> TagRules | str:
+    """Give the rule's tag rules if they decide, or else why they do not."""
     if not any(_matching(rule.match, repository_name)):
         return f"its match has no glob for {repository_name}"
     for glob in _matching(rule.excluded, repository_name):
@@ -48,7 +49,7 @@ def _passed_over_because(rule: Rule, repository_name: str, artifact: Artifact) -
         return "it has no tags section"
     if artifact not in rule.tags.artifacts:
         return f"its tags section is for {', '.join(sorted(rule.tags.artifacts))}, not {artifact}"
-    return None
+    return rule.tags
 
 
 def _matching(globs: tuple[str, ...], repository_name: str) -> Iterator[str]:

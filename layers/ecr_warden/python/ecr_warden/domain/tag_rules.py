@@ -41,8 +41,28 @@ def judge_push(push: ImageAction, policy: Policy) -> NotJudged | Allowed | Viola
     """Judge a push by the policy; exceptions count up to the day, in UTC, on which it happened."""
     artifact = classify(push)
     tag = push.image_tag
-    if (ignored := _not_judged(push, artifact)) is not None or tag is None:
-        return NotJudged(ignored or "an untagged push breaks no tag rule")
+    if (ignored := _not_a_push(push)) is not None:
+        return NotJudged(ignored)
+    if tag is None:
+        return NotJudged("an untagged push breaks no tag rule")
+    if is_quarantine_tag(tag):
+        return NotJudged("a quarantine tag is ECR Warden's own")
+    if artifact is Artifact.REFERRER:
+        return NotJudged("signatures, SBOMs and attestations are never judged")
+    return _judge_tag(push, tag, artifact, policy)
+
+
+def _not_a_push(push: ImageAction) -> str | None:
+    if push.action_type != "PUSH":
+        return f"{push.action_type} is not a push"
+    if push.result != "SUCCESS":
+        return f"the push ended as {push.result}"
+    return None
+
+
+def _judge_tag(
+    push: ImageAction, tag: str, artifact: Artifact, policy: Policy
+) -> NotJudged | Allowed | Violation:
     resolution = resolve_tags(policy, push.repository_name, artifact)
     if resolution.rules is None or resolution.rule is None:
         return NotJudged(f"no rule has tags for {artifact} artifacts in {push.repository_name}")
@@ -60,20 +80,6 @@ def judge_push(push: ImageAction, policy: Policy) -> NotJudged | Allowed | Viola
         action=resolution.rules.on_violation,
         severity=resolution.rules.severity,
     )
-
-
-def _not_judged(push: ImageAction, artifact: Artifact) -> str | None:
-    if push.action_type != "PUSH":
-        return f"{push.action_type} is not a push"
-    if push.result != "SUCCESS":
-        return f"the push ended as {push.result}"
-    if push.image_tag is None:
-        return "an untagged push breaks no tag rule"
-    if is_quarantine_tag(push.image_tag):
-        return "a quarantine tag is ECR Warden's own"
-    if artifact is Artifact.REFERRER:
-        return "signatures, SBOMs and attestations are never judged"
-    return None
 
 
 def find_exception(policy: Policy, repository_name: str, tag: str, day: date) -> TagException | None:
