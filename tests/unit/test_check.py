@@ -1,4 +1,5 @@
 import json
+from datetime import date
 from pathlib import Path
 
 import jsonschema
@@ -6,6 +7,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
+from ecr_warden_cli.commands.common import read_policy
 from ecr_warden_cli.main import main
 from ecr_warden_cli.policy.check import check_policy
 from ecr_warden_cli.policy.model import json_schema
@@ -84,6 +86,13 @@ exceptions:
         ("version: 1\nroutes: [{to: [op]}]\nchannels: {ops: {type: sns}}\n", "did you mean ops?"),
         ("version: 1\nroutes: [{to: [op]}]\n", "add it under channels"),
         ("a: &a [*a]\n", "not a known key"),
+        ("? [a]\n: 1\n", "not plain YAML: found unhashable key"),
+        ("version: 1\nroutes: 7\n", "routes: input should be a valid list"),
+        ("version: 1\nroutes: null\n", "routes: input should be a valid list"),
+        (
+            "version: 1\nroutes: [{outcomes: [nothing], to: [a]}]\n",
+            "policy.yaml:2:22: error: outcomes: input should be 'tag_violation'",
+        ),
     ],
 )
 def test_what_is_wrong_is_refused_with_its_reason(text, message):
@@ -98,55 +107,128 @@ def test_a_channel_that_no_route_names_is_a_warning():
     assert [problem.severity for problem in checked.problems] == ["warning"]
 
 
+def test_an_unreachable_rule_is_an_error_that_names_the_rules_that_decide_and_what_to_do():
+    text = """\
+version: 1
+rules:
+  - match: ["prod/a*"]
+    tags: {deny: [latest]}
+  - match: ["prod/[!a]*"]
+    tags: {deny: [latest]}
+  - match: ["prod/*"]
+    tags: {deny: [latest]}
+  - match: ["prod/api"]
+    tags: {deny: [test]}
+  - match: ["dev"]
+    except: ["*"]
+    tags: {deny: [test]}
+"""
+    assert check_policy(text, "policy.yaml").policy is None
+    several, one, none = said(text)
+    assert several == (
+        "policy.yaml:8:5: error: tags is unreachable: the rules of lines 3 and 5 decide for all that this "
+        "rule matches; move this rule above line 3, or remove it"
+    )
+    assert one == (
+        "policy.yaml:10:5: error: tags is unreachable: the rule of line 3 decides for all that this "
+        "rule matches; move this rule above line 3, or remove it"
+    )
+    assert none == (
+        "policy.yaml:13:5: error: tags is unreachable: no repository's name matches this rule that its "
+        "except does not take out; make match wider or except narrower, or remove the rule"
+    )
+
+
+def test_an_unreachable_rule_on_the_line_of_its_equal_has_its_own_place():
+    rule = "{match: [a], tags: {deny: [x]}}"
+    (problem,) = said(f"version: 1\nrules: [{rule}, {rule}]\n")
+    assert problem.startswith("policy.yaml:2:55: error: tags is unreachable")
+
+
+def test_a_rule_without_a_section_is_a_warning_for_it_shields_nothing():
+    text = "version: 1\nrules:\n  - match: ['**']\n  - match: [a]\n    tags: {deny: [x]}\n"
+    assert check_policy(text, "policy.yaml").policy is not None
+    (problem,) = said(text)
+    assert problem.startswith("policy.yaml:3:5: warning: the rule has no section, so it does nothing")
+
+
+@pytest.mark.parametrize(("today", "is_over"), [(date(2026, 3, 1), False), (date(2026, 3, 2), True)])
+def test_an_exception_that_is_over_is_a_warning(today, is_over):
+    text = "version: 1\nexceptions:\n  - {repository: a, tag: b, until: 2026-03-01, reason: c}\n"
+    checked = check_policy(text, "policy.yaml", today=today)
+    assert checked.policy is not None
+    assert [str(problem) for problem in checked.problems] == [
+        "policy.yaml:3:29: warning: the exception ended on 2026-03-01: remove it, or give it a later end"
+    ] * is_over
+
+
+def test_without_a_day_exceptions_are_over_by_todays():
+    text = "version: 1\nexceptions: [{repository: a, tag: b, until: %s, reason: c}]\n"
+    assert said(text % "9999-12-31") == []
+    assert len(said(text % "2020-01-01")) == 1
+
+
+def test_what_is_wrong_between_sound_entries_is_told_with_what_is_wrong_in_others():
+    text = """\
+version: 1
+rules:
+  - match: ["**"]
+    tags: {deny: [latest]}
+  - match: [a]
+    tgas: {}
+  - match: [b]
+    tags: {deny: [latest]}
+channels: {ops: {type: pigeon}, dev: {type: sns}}
+routes:
+  - {to: [ops, devs]}
+  - {too: [dev]}
+"""
+    problems = said(text)
+    assert [problem.split(": ")[0] for problem in problems] == [
+        "policy.yaml:6:5",
+        "policy.yaml:8:5",
+        "policy.yaml:9:12",
+        "policy.yaml:11:16",
+        "policy.yaml:12:5",
+        "policy.yaml:12:6",
+    ]
+    assert "unreachable" in problems[1]
+    assert "did you mean dev?" in problems[3]
+    # Whether no route names dev is open while a route has an error.
+    assert not any("no route names" in problem for problem in problems)
+
+
+def test_channels_that_are_no_mapping_are_one_error_not_one_for_each_route_too():
+    assert said("version: 1\nchannels: [ops]\nroutes: [{to: [ops]}]\n") == [
+        "policy.yaml:2:1: error: channels: input should be a valid dictionary, got ['ops']"
+    ]
+
+
 @pytest.fixture
 def run(tmp_path):
-    def run_command(command, *arguments, policy="version: 1\n"):
+    def run_check(*arguments, policy="version: 1\n"):
         path = tmp_path / "policy.yaml"
         path.write_bytes(policy if isinstance(policy, bytes) else policy.encode())
-        where = [str(path)] if command == "check" else ["--policy", str(path)]
-        return CliRunner().invoke(main, [command, *arguments, *where])
+        return CliRunner().invoke(main, ["check", *arguments, str(path)])
 
-    return run_command
+    return run_check
 
 
 def test_check_exits_with_0_1_or_2(run):
-    assert run("check").exit_code == 0
-    assert run("check", policy="version: 2\n").exit_code == 1
-    assert run("check", policy=b"\xff").exit_code == 1
+    assert run().exit_code == 0
+    assert run(policy="version: 2\n").exit_code == 1
+    assert run(policy=b"\xff").exit_code == 1
     assert CliRunner().invoke(main, ["check", "no-such-file"]).exit_code == 2
 
 
 def test_check_prints_json_alone(run):
-    found = json.loads(run("check", "--json", policy="version: 2\n").stdout)
+    found = json.loads(run("--json", policy="version: 2\n").stdout)
     assert found["valid"] is False
     assert found["problems"][0]["line"] == 1
 
 
-POLICY = """\
-version: 1
-rules:
-  - match: ["free/**"]
-  - match: ["prod/**"]
-    tags: {deny: [latest]}
-"""
-
-
-def test_explain_names_the_rule_those_passed_over_and_whether_a_tag_passes(run):
-    said = run("explain", "prod/app:latest", policy=POLICY).stdout
-    assert "passed over" in said
-    assert ":5 ['prod/**'] decides, in audit mode" in said
-    assert "latest would not pass: the tag latest is denied by latest" in said
-    assert "v1 would pass" in run("explain", "prod/app:v1", policy=POLICY).stdout
-    assert "no rule decides for dev/app" in run("explain", "dev/app", policy=POLICY).stdout
-
-
-def test_explain_prints_json_alone(run):
-    found = json.loads(run("explain", "--json", "prod/app:latest", policy=POLICY).stdout)
-    assert found["rule"]["line"] == 5
-    assert found["problem"]
-
-
-def test_explain_refuses_a_policy_that_does_not_hold(run):
-    result = run("explain", "a", policy="version: 2\n")
-    assert result.exit_code == 1
-    assert "version" in result.stderr
+def test_a_policy_may_be_given_another_name_than_its_path(tmp_path):
+    path = tmp_path / "policy.yaml"
+    path.write_text("version: 1\n")
+    assert read_policy(path).file == str(path)
+    assert read_policy(path, name="mine.yaml").file == "mine.yaml"

@@ -1,10 +1,13 @@
 """Checking a policy file: every problem at once, each with its place and its remedy."""
 
 import difflib
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, cast
+from datetime import UTC, date, datetime
+from typing import Any, TypeVar, cast
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from ecr_warden.domain.policy import (
@@ -15,9 +18,17 @@ from ecr_warden.domain.policy import (
     TagException,
     TagRules,
 )
+from ecr_warden_cli.policy.consistency import (
+    channel_problems,
+    exception_problems,
+    route_problems,
+    rule_problems,
+)
 from ecr_warden_cli.policy.model import (
     SECTIONS_TO_COME,
+    ExceptionModel,
     PolicyModel,
+    RouteModel,
     RuleModel,
     SlackModel,
     TagRulesModel,
@@ -25,6 +36,8 @@ from ecr_warden_cli.policy.model import (
 )
 from ecr_warden_cli.policy.problems import Problem
 from ecr_warden_cli.policy.source import Path, Source, read_source
+
+Entry = TypeVar("Entry", bound=BaseModel)
 
 
 @dataclass(frozen=True)
@@ -35,20 +48,60 @@ class Checked:
     problems: tuple[Problem, ...]
 
 
-def check_policy(text: str, file: str) -> Checked:
-    """Check a policy's text; ``file`` is the name that problems and decisions give."""
+def check_policy(text: str, file: str, *, today: date | None = None) -> Checked:
+    """Check a policy's text.
+
+    Parameters
+    ----------
+    text
+        What the file says.
+    file
+        The name that problems and decisions give.
+    today
+        The day on which exceptions are over or not; without it, today's in UTC.
+
+    """
     source = read_source(text, file)
     if source.problems:
         return Checked(None, tuple(sorted(source.problems)))
+    problems = set(_consistency_problems(source, file, today or datetime.now(UTC).date()))
+    policy = None
     try:
         model = PolicyModel.model_validate(source.data, by_alias=True, by_name=False)
+        policy = _policy(model, source, file)
     except ValidationError as error:
-        found = {_problem(details, source, file) for details in error.errors()}
-        return Checked(None, tuple(sorted(found)))
-    policy = _policy(model, source, file)
-    problems = tuple(sorted(_routing_problems(policy)))
+        problems |= {_problem(details, source, file) for details in error.errors()}
     has_errors = any(problem.severity == "error" for problem in problems)
-    return Checked(None if has_errors else policy, problems)
+    return Checked(None if has_errors else policy, tuple(sorted(problems)))
+
+
+def _consistency_problems(source: Source, file: str, today: date) -> Iterator[Problem]:
+    """Find what is wrong between the entries that are sound, whatever is wrong with the others."""
+    data = source.data if isinstance(source.data, dict) else {}
+    rules = {
+        place: _rule(rule, source, place) for place, rule in _sound(RuleModel, data.get("rules")).items()
+    }
+    yield from rule_problems(rules, source, file)
+    yield from exception_problems(_sound(ExceptionModel, data.get("exceptions")), source, file, today)
+    entries, channels = data.get("routes", []), data.get("channels", {})
+    if not isinstance(entries, list) or not isinstance(channels, dict):
+        return
+    # A channel that has an error is there all the same.
+    names = [str(name) for name in channels]
+    routes = _sound(RouteModel, entries)
+    yield from route_problems(routes, names, source, file)
+    if len(routes) == len(entries):
+        # A route that has an error may be the one that names a channel.
+        yield from channel_problems(names, routes, source, file)
+
+
+def _sound(kind: type[Entry], entries: object) -> dict[int, Entry]:
+    """Give the entries of a list that are sound, by their place in it."""
+    sound = {}
+    for place, entry in enumerate(entries if isinstance(entries, list) else ()):
+        with suppress(ValidationError):
+            sound[place] = kind.model_validate(entry, by_alias=True, by_name=False)
+    return sound
 
 
 def _problem(details: ErrorDetails, source: Source, file: str) -> Problem:
@@ -59,7 +112,8 @@ def _problem(details: ErrorDetails, source: Source, file: str) -> Problem:
 
 
 def _message(details: ErrorDetails, path: Path) -> str:
-    name = str(path[-1]) if path else "the policy"
+    # An item of a list has no name of its own.
+    name = next((part for part in reversed(path) if isinstance(part, str)), "the policy")
     match details["type"]:
         case "extra_forbidden":
             return _unknown_key(name, details["loc"])
@@ -116,9 +170,7 @@ def _policy(model: PolicyModel, source: Source, file: str) -> Policy:
     return Policy(
         file=file,
         mode=model.mode,
-        rules=tuple(
-            _rule(rule, line("rules", i), line("rules", i, "tags")) for i, rule in enumerate(model.rules)
-        ),
+        rules=tuple(_rule(rule, source, place) for place, rule in enumerate(model.rules)),
         exceptions=tuple(
             TagException(line("exceptions", i), item.repository, item.tag, item.until, item.reason)
             for i, item in enumerate(model.exceptions)
@@ -134,7 +186,9 @@ def _policy(model: PolicyModel, source: Source, file: str) -> Policy:
     )
 
 
-def _rule(rule: RuleModel, line: int, tags_line: int) -> Rule:
+def _rule(rule: RuleModel, source: Source, place: int) -> Rule:
+    line, _ = source.position(("rules", place))
+    tags_line, _ = source.position(("rules", place, "tags"))
     tags = None if rule.tags is None else _tag_rules(rule.tags, tags_line)
     return Rule(line, tuple(rule.match), tuple(rule.excluded), rule.mode, tags)
 
@@ -148,21 +202,3 @@ def _tag_rules(tags: TagRulesModel, line: int) -> TagRules:
         artifacts=frozenset(tags.artifacts),
         severity=tags.severity,
     )
-
-
-def _routing_problems(policy: Policy) -> list[Problem]:
-    names = [channel.name for channel in policy.channels]
-    problems = []
-    for route in policy.routes:
-        for name in route.to:
-            if name not in names:
-                nearest = difflib.get_close_matches(name, names, n=1)
-                hint = f"did you mean {nearest[0]}?" if nearest else "add it under channels"
-                problems.append(Problem(policy.file, route.line, 1, f"no channel is named {name}: {hint}"))
-    named = {name for route in policy.routes for name in route.to}
-    problems += [
-        Problem(policy.file, channel.line, 1, f"no route names the channel {channel.name}", "warning")
-        for channel in policy.channels
-        if channel.name not in named
-    ]
-    return problems

@@ -7,23 +7,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from ecr_warden.domain.artifacts import Artifact
 from ecr_warden.domain.globs import glob_problem
+from ecr_warden.domain.outcomes import OutcomeKind
 from ecr_warden.domain.policy import Mode, Severity, TagAction
 from ecr_warden.domain.tag_patterns import pattern_problem
 
-OUTCOME_KINDS: Final = (
-    "tag_violation",
-    "repository_configured",
-    "repository_incomplete",
-    "image_vulnerable",
-    "image_recovered",
-    "scan_failed",
-    "image_not_scanned",
-    "replication_failed",
-    "pull_through_cache_failed",
-    "lifecycle_ran",
-    "drift_found",
-    "sweep_finished",
-)
 # Sections of the design that this version cannot keep: refused, so that nobody rests on them.
 SECTIONS_TO_COME: Final = (
     "lifecycle",
@@ -125,7 +112,7 @@ class SnsModel(_Model):
 class RouteModel(_Model):
     """Which outcomes go to which channels."""
 
-    outcomes: list[Literal[*OUTCOME_KINDS]] = []  # type: ignore[valid-type]
+    outcomes: list[OutcomeKind] = []
     """Kinds of outcome; none named: all."""
     min_severity: Severity = Severity.INFO
     """The least severity that is told."""

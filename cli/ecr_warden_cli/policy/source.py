@@ -71,9 +71,10 @@ def _duplicates(node: yaml.Node, file: str, seen: set[int] | None = None) -> Ite
     if isinstance(node, yaml.MappingNode):
         keys: set[str] = set()
         for key, value in node.value:
-            if key.value in keys:
-                yield Problem(file, *_place(key.start_mark), f"{key.value} is there twice")
-            if isinstance(key.value, str):
+            # A key that is a list or a mapping is refused when the document is constructed.
+            if isinstance(key, yaml.ScalarNode):
+                if key.value in keys:
+                    yield Problem(file, *_place(key.start_mark), f"{key.value} is there twice")
                 keys.add(key.value)
             yield from _duplicates(value, file, seen)
     elif isinstance(node, yaml.SequenceNode):

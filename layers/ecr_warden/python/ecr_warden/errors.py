@@ -24,3 +24,38 @@ class MalformedEventError(EcrWardenError):
 
 class PolicyError(EcrWardenError):
     """Report a policy that cannot be used. A person must mend the file."""
+
+
+class SettingsError(EcrWardenError):
+    """Report an environment variable that is missing or wrong. A person must mend the template."""
+
+
+class AwsError(EcrWardenError):
+    """Report an AWS call that failed. Lambda tries the event again, later."""
+
+
+class RepositoryGoneError(EcrWardenError):
+    """Report a repository that does not exist (any more). There is nothing left to do in it."""
+
+
+class RefusedError(EcrWardenError):
+    """Report a change that ECR refuses for good, with ECR's reason. Trying again cannot help."""
+
+
+class ChannelError(EcrWardenError):
+    """Report a message that a channel did not take.
+
+    Attributes
+    ----------
+    retry_after
+        Seconds to wait, where the channel said so.
+    surely_failed
+        Whether the channel certainly did not take it. If not, it may have, and is told again late
+        rather than never.
+
+    """
+
+    def __init__(self, problem: str, *, retry_after: int | None = None, surely_failed: bool = True) -> None:
+        super().__init__(problem)
+        self.retry_after = retry_after
+        self.surely_failed = surely_failed

@@ -30,7 +30,9 @@ class Allowed:
 class Violation:
     """The tag breaks a rule. ``action`` is what the rule asks for, whatever the mode."""
 
+    image_tag: str
     reason: str
+    allowed: tuple[str, ...]
     rule: RuleReference
     mode: Mode
     action: TagAction
@@ -72,9 +74,11 @@ def _judge_tag(
         return Allowed(f"excepted until {exception.until} ({exception.reason})")
     broken = tag_problem(tag, resolution.rules)
     if broken is None:
-        return Allowed(f"the tag {tag} keeps line {resolution.rule.line}")
+        return Allowed(f"the tag {tag} keeps {resolution.rule.file}:{resolution.rule.line}")
     return Violation(
+        image_tag=tag,
         reason=broken,
+        allowed=resolution.rules.allow,
         rule=resolution.rule,
         mode=resolution.mode,
         action=resolution.rules.on_violation,
@@ -98,7 +102,7 @@ def tag_problem(tag: str, rules: TagRules) -> str | None:
     """Say which pattern a tag breaks, or ``None`` if it breaks none."""
     for pattern in rules.deny:
         if matches_tag(pattern, tag):
-            return f"the tag {tag} is denied by {pattern}"
+            return f"the tag {tag} is denied by the pattern {pattern}"
     if rules.allow and not any(matches_tag(pattern, tag) for pattern in rules.allow):
         return f"the tag {tag} matches none of the allowed patterns: {', '.join(rules.allow)}"
     return None

@@ -1,0 +1,100 @@
+"""Ports that do their work and remember it, so that a command can show what it did."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from ecr_warden.adapters.outcome_bus import outcome_as_json
+from ecr_warden.domain.images import Change
+from ecr_warden.domain.outcomes import Outcome
+from ecr_warden.domain.policy import Channel as ChannelOfPolicy
+from ecr_warden.domain.policy import Policy
+from ecr_warden.ports import Channel, Deliveries, Journal, OutcomePublisher, Progress
+from ecr_warden.use_cases.tell import Outages, TellPorts, tell
+from ecr_warden_cli.caused import Message
+
+logger = logging.getLogger(__name__)
+
+
+class NoMetrics:
+    """A command's work is not the functions'; it counts for no alarm."""
+
+    def count(self, name: str, **dimensions: str) -> None:
+        """Count nothing."""
+
+    def milliseconds(self, name: str, value: float) -> None:
+        """Record nothing."""
+
+
+class RecordingJournal:
+    """A journal that remembers the changes that were made."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._begun: dict[str, Change] = {}
+        self.changes: list[dict[str, Any]] = []
+
+    def begin(self, change: Change) -> Progress:
+        """Record a change that is about to be made."""
+        self._begun[change.id] = change
+        return self._journal.begin(change)
+
+    def progress(self, change_id: str) -> Progress:
+        """Tell how far a change is."""
+        return self._journal.progress(change_id)
+
+    def finish(self, change_id: str) -> None:
+        """Record that a change is made."""
+        self._journal.finish(change_id)
+        if (change := self._begun.get(change_id)) is not None:
+            names = ("id", "repository", "section", "before", "after")
+            self.changes.append({name: getattr(change, name) for name in names})
+
+    def cancel(self, change_id: str) -> None:
+        """Forget a change."""
+        self._journal.cancel(change_id)
+
+
+@dataclass
+class RecordingPublisher:
+    """Tells an outcome and then puts it on the bus, where there are channels and a bus."""
+
+    policy: Policy
+    bus: OutcomePublisher | None = None
+    ports: TellPorts | None = None
+    outcomes: list[dict[str, Any]] = field(default_factory=list)
+
+    def publish(self, outcome: Outcome) -> None:
+        """Tell first: the stack's NotifyFunction then finds it told, and tells what failed here."""
+        if self.ports is not None:
+            told = tell(outcome, policy=self.policy, ports=self.ports, outages=Outages())
+            for channel, error in told.failed.items():
+                logger.warning("%s was not told: %s", channel, error)
+        if self.bus is not None:
+            self.bus.publish(outcome)
+        self.outcomes.append(outcome_as_json(outcome))
+
+
+class _RecordingChannel:
+    def __init__(self, of_policy: ChannelOfPolicy, channel: Channel, messages: list[Message]) -> None:
+        self._of_policy = of_policy
+        self._channel = channel
+        self._messages = messages
+        self.render = channel.render
+
+    def send(self, outcome: Outcome) -> None:
+        self._channel.send(outcome)
+        rendered = self.render(outcome)
+        self._messages.append(
+            Message(self._of_policy.name, self._of_policy.type, rendered.text, rendered.payload)
+        )
+
+
+def recording_ports(
+    build: Callable[[ChannelOfPolicy], Channel], deliveries: Deliveries, messages: list[Message]
+) -> TellPorts:
+    """Give the ports for telling, whose messages are remembered once they are sent."""
+    return TellPorts(
+        lambda channel: _RecordingChannel(channel, build(channel), messages), deliveries, NoMetrics()
+    )

@@ -1,0 +1,193 @@
+"""Replaying an event on a real account: the functions' use cases run here, on that account's registry."""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from unittest.mock import patch
+
+import boto3
+from moto.events.models import EventPattern
+
+from ecr_warden.adapters import aws
+from ecr_warden.adapters.dynamodb import DynamoDeliveries, DynamoJournal
+from ecr_warden.adapters.ecr import EcrRegistry
+from ecr_warden.adapters.eventbridge import parse_image_action
+from ecr_warden.adapters.outcome_bus import EventBridgePublisher
+from ecr_warden.adapters.usage import AwsUsage
+from ecr_warden.domain.policy import Policy
+from ecr_warden.errors import AwsError, EcrWardenError
+from ecr_warden.ports import Metrics, OutcomePublisher, Registry, Usage
+from ecr_warden.settings import NotifySettings
+from ecr_warden.use_cases.enforce_tag_rules import enforce_tag_rules
+from ecr_warden.wiring import channels, utc_now
+from ecr_warden_cli.account.journal import FileJournal, journal_path
+from ecr_warden_cli.account.recording import NoMetrics, RecordingJournal, RecordingPublisher, recording_ports
+from ecr_warden_cli.account.stack import DeployedStack, account_of, find_stack
+from ecr_warden_cli.caused import Caused, Message, error_as_json
+from ecr_warden_cli.local.template import Resource, Template
+
+
+class WrongAccountError(EcrWardenError):
+    """Report an event of an account that the credentials are not of. Nothing is done."""
+
+
+@dataclass
+class _Ports:
+    """What a use case acts through."""
+
+    registry: Registry
+    journal: RecordingJournal
+    usage: Usage
+    publisher: OutcomePublisher
+    metrics: Metrics
+    now: Callable[[], datetime] = utc_now
+
+
+class AccountReplay:
+    """Replays events on the account of the usual credentials.
+
+    With a stack deployed there, changes go into its journal, and outcomes to its channels and its bus.
+    Without one, changes go into a journal on this machine, and nobody is told.
+    """
+
+    def __init__(
+        self, policy: Policy, template: Template, stack_name: str, say: Callable[[str], None]
+    ) -> None:
+        self._policy = policy
+        self._template = template
+        self._stack_name = stack_name
+        self._say = say
+        self._stacks: dict[str, DeployedStack | None] = {}
+        self._account: str | None = None
+
+    def deliver(self, event: dict[str, Any]) -> Caused:
+        """Run one event through the template's rules to the functions that it reaches."""
+        functions = list(dict.fromkeys(reached(self._template, event)))
+        caused = Caused(event.get("id"), event.get("detail-type"), functions)
+        try:
+            for function in functions:
+                if function == "ImageActionFunction":
+                    self._image_action(event, caused)
+        except EcrWardenError as error:
+            return Caused(**{**vars(caused), "error": error_as_json(error)})
+        return caused
+
+    def _image_action(self, event: dict[str, Any], caused: Caused) -> None:
+        push = parse_image_action(event)
+        self._check_account(push.account)
+        with (
+            _region(push.region),
+            self._ports(push.account, push.region, caused.messages) as (ports, publisher),
+        ):
+            try:
+                enforce_tag_rules(push, policy=self._policy, ports=ports)
+            finally:
+                caused.outcomes.extend(publisher.outcomes)
+                caused.changes.extend(ports.journal.changes)
+
+    def _check_account(self, account: str) -> None:
+        """Refuse an event of another account: its repository's name may exist in this one too."""
+        if self._account is None:
+            self._account = account_of(boto3.session.Session())
+        if account != self._account:
+            raise WrongAccountError(
+                f"the event is of account {account}, the credentials are of {self._account}: nothing was done"
+            )
+
+    @contextmanager
+    def _ports(
+        self, account: str, region: str, messages: list[Message]
+    ) -> Iterator[tuple[_Ports, RecordingPublisher]]:
+        stack = self._stack(region)
+        file_journal = FileJournal(journal_path()) if stack is None else None
+        journal = file_journal or DynamoJournal(aws.client("dynamodb"), _of(stack).journal_table)
+        publisher = RecordingPublisher(self._policy)
+        if stack is not None:
+            publisher.bus = EventBridgePublisher(aws.client("events"), stack.outcome_bus)
+            deliveries = DynamoDeliveries(aws.client("dynamodb"), stack.delivery_table, utc_now)
+            publisher.ports = recording_ports(channels(_notify_settings(stack)), deliveries, messages)
+        ports = _Ports(
+            registry=EcrRegistry(aws.client("ecr"), account=account, region=region),
+            journal=RecordingJournal(journal),
+            usage=AwsUsage(
+                ecs=aws.client("ecs"),
+                functions=aws.client("lambda"),
+                inspector=aws.client("inspector2"),
+                account=account,
+                region=region,
+            ),
+            publisher=publisher,
+            metrics=NoMetrics(),
+        )
+        try:
+            yield ports, publisher
+        finally:
+            if file_journal is not None:
+                file_journal.close()
+
+    def _stack(self, region: str) -> DeployedStack | None:
+        if region not in self._stacks:
+            self._stacks[region] = find_stack(boto3.session.Session(), self._stack_name, region)
+            if self._stacks[region] is None:
+                self._say(
+                    f"no stack {self._stack_name} in {region}: changes are recorded in {journal_path()}, and "
+                    "nobody is told"
+                )
+        return self._stacks[region]
+
+
+def _of(stack: DeployedStack | None) -> DeployedStack:
+    if stack is None:  # pragma: no cover  # only asked where there is one
+        raise AwsError("no stack")
+    return stack
+
+
+def _notify_settings(stack: DeployedStack) -> NotifySettings:
+    return NotifySettings(
+        policy_path="",
+        metrics_namespace="",
+        delivery_table_name=stack.delivery_table,
+        topic_arn=stack.topic_arn,
+        queue_url=stack.queue_url,
+    )
+
+
+@contextmanager
+def _region(region: str) -> Iterator[None]:
+    aws.client.cache_clear()
+    with patch.dict(os.environ, {"AWS_REGION": region, "AWS_DEFAULT_REGION": region}):
+        yield
+    aws.client.cache_clear()
+
+
+def reached(template: Template, event: dict[str, Any]) -> Iterator[str]:
+    """Give the logical ids of the functions to which the template's rules bring an event."""
+    readers = {
+        _logical_id(item["Properties"]["EventSourceArn"]): _logical_id(item["Properties"]["FunctionName"])
+        for _, item in template.of_type("AWS::Lambda::EventSourceMapping")
+    }
+    for _, rule in template.of_type("AWS::Events::Rule"):
+        if not _is_reached(rule, event):
+            continue
+        for target in rule["Properties"]["Targets"]:
+            logical_id = _logical_id(target["Arn"])
+            yield readers.get(logical_id, logical_id)
+
+
+def _is_reached(rule: Resource, event: dict[str, Any]) -> bool:
+    properties = rule["Properties"]
+    is_on_default_bus = "EventBusName" not in properties and properties.get("State", "ENABLED") == "ENABLED"
+    return is_on_default_bus and EventPattern.load(json.dumps(properties["EventPattern"])).matches_event(
+        event
+    )
+
+
+def _logical_id(value: object) -> str:
+    match value:
+        case {"Ref": str(name)} | {"Fn::GetAtt": [str(name), "Arn"]}:
+            return name
+    return str(value)

@@ -1,0 +1,48 @@
+"""The product's stack in an account and Region, found by its name."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+from botocore.exceptions import ClientError
+
+from ecr_warden.adapters.aws import code_of, translated
+
+
+@dataclass(frozen=True)
+class DeployedStack:
+    """What a command needs of a deployed stack."""
+
+    outcome_bus: str
+    journal_table: str
+    delivery_table: str
+    topic_arn: str
+    queue_url: str
+
+
+def find_stack(session: boto3.session.Session, name: str, region: str) -> DeployedStack | None:
+    """Find the stack, or ``None`` if there is none of the name; raises ``AwsError``."""
+    client = session.client("cloudformation", region_name=region)
+    with translated(f"looking for the stack {name} in {region}"):
+        try:
+            resources: Any = client.describe_stack_resources(StackName=name)["StackResources"]
+        except ClientError as error:
+            # CloudFormation has no code of its own for a stack that does not exist.
+            if code_of(error) == "ValidationError" and "does not exist" in str(error):
+                return None
+            raise
+    physical = {item["LogicalResourceId"]: item.get("PhysicalResourceId", "") for item in resources}
+    return DeployedStack(
+        outcome_bus=physical["OutcomeBus"],
+        journal_table=physical["JournalTable"],
+        delivery_table=physical["DeliveryTable"],
+        topic_arn=physical["OutcomeTopic"],
+        queue_url=physical["NotifyQueue"],
+    )
+
+
+def account_of(session: boto3.session.Session) -> str:
+    """Give the account that the credentials are of; raises ``AwsError``."""
+    with translated("asking whose credentials these are"):
+        client = session.client("sts", region_name=session.region_name or "us-east-1")
+        return str(client.get_caller_identity()["Account"])

@@ -1,0 +1,71 @@
+"""The demo command."""
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from ecr_warden_cli.commands.common import json_option, read_policy
+from ecr_warden_cli.commands.showing import console, show_caused
+
+if TYPE_CHECKING:
+    from ecr_warden_cli.demo import Shown
+
+
+@click.command()
+@json_option
+def demo(*, as_json: bool) -> None:
+    """Run the main job in an embedded AWS and show what each event caused. Exit status 0 if all was right."""
+    progress = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
+    with progress:
+        task = progress.add_task("Starting an AWS in this process", total=None)
+        # It takes seconds to import, and is to be seen doing so.
+        from ecr_warden_cli.demo import POLICY, Demo  # noqa: PLC0415
+        from ecr_warden_cli.local.aws import local_aws  # noqa: PLC0415
+
+        with local_aws(read_policy(POLICY, name=POLICY.name)) as aws:
+            steps = Demo(aws)
+            progress.update(task, total=len(steps.steps), description="Events")
+            shown = []
+            for step in steps.run():
+                progress.advance(task)
+                progress.update(task, description=step.title)
+                shown.append(step)
+                if not as_json:
+                    progress.console.print("")
+                    show_caused(console(), step.caused, title=f"{len(shown)}. {step.title}")
+    if as_json:
+        steps_as_json = [
+            {"title": step.title, "problems": step.problems, **step.caused.as_json()} for step in shown
+        ]
+        click.echo(
+            json.dumps({"steps": steps_as_json, "ok": not any(s.problems for s in shown)}, default=str)
+        )
+    else:
+        _summary(shown)
+    raise SystemExit(int(any(step.problems for step in shown)))
+
+
+def _summary(shown: list["Shown"]) -> None:
+    table = Table(title="What came of it", title_justify="left", show_edge=False, pad_edge=False)
+    for column in ("", "step", "changes", "told", "as it should be"):
+        table.add_column(column)
+    for number, step in enumerate(shown, 1):
+        told = ", ".join(message.channel for message in step.caused.messages) or "nobody"
+        verdict = "[red]no: " + "; ".join(step.problems) if step.problems else "[green]yes"
+        table.add_row(str(number), step.title, str(len(step.caused.changes)), told, verdict)
+    out = console()
+    out.print()
+    out.print(table)
+    wrong = sum(bool(step.problems) for step in shown)
+    out.print(f"\n{len(shown) - wrong} of {len(shown)} steps went as they should.")

@@ -1,0 +1,118 @@
+"""The explain command: which rules decide for a repository, and whether a tag would pass."""
+
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import click
+
+from ecr_warden.domain.artifacts import Artifact
+from ecr_warden.domain.exemption import EXEMPT_TAG
+from ecr_warden.domain.policy import Mode, TagAction
+from ecr_warden_cli.commands.common import json_option, policy_option, read_policy, to_json
+from ecr_warden_cli.explanation import MEDIA_TYPES, Explanation, Section, Verdict, explain_push
+
+# CreateRepository's own constraint.
+_REPOSITORY_NAME: Final = re.compile(
+    r"[a-z0-9]+(?:[._-][a-z0-9]+)*(?:/[a-z0-9]+(?:[._-][a-z0-9]+)*)*", re.ASCII
+)
+
+
+@click.command()
+@click.argument("image", metavar="REPOSITORY[:TAG]")
+@policy_option
+@click.option(
+    "--artifact",
+    type=click.Choice([artifact.value for artifact in MEDIA_TYPES]),
+    default=Artifact.IMAGE.value,
+    show_default=True,
+    help="What is pushed.",
+)
+@json_option
+def explain(image: str, policy: Path, artifact: str, *, as_json: bool) -> None:
+    """Say which rules decide for a repository, and whether a tag would pass if it were pushed now.
+
+    The exit status is 1 for a tag that would not pass. A repository's ecr-warden:exempt resource tag is not
+    looked up.
+    """
+    repository, tag = _parsed(image)
+    explanation = explain_push(
+        read_policy(policy), repository, tag, artifact=Artifact(artifact), now=datetime.now(UTC)
+    )
+    click.echo(to_json(explanation) if as_json else "\n".join(_lines(explanation, str(policy))))
+    sys.exit(explanation.verdict is not None and not explanation.verdict.passes)
+
+
+def _parsed(image: str) -> tuple[str, str | None]:
+    repository, colon, tag = image.partition(":")
+    if not _REPOSITORY_NAME.fullmatch(repository):
+        raise click.UsageError(
+            f"{repository!r} is no repository's name: give it as ECR does, as in prod/api, without a digest"
+        )
+    if colon and (not tag or "/" in tag):
+        raise click.UsageError(
+            f"{tag!r} is no tag: a tag is not empty and has no /; leave out the registry's host and port"
+        )
+    return repository, tag or None
+
+
+def _lines(explanation: Explanation, file: str) -> Iterator[str]:
+    """Say it for people: the verdict first, then what it rests on."""
+    if explanation.verdict is not None:
+        image = f"{explanation.repository}:{explanation.tag} ({explanation.artifact})"
+        yield from _verdict_lines(explanation.verdict, image)
+        yield ""
+    for name, section in explanation.sections.items():
+        yield from _section_lines(name, section, explanation, file)
+        yield ""
+    yield "exceptions:" if explanation.exceptions else "exceptions: none"
+    for exception in explanation.exceptions:
+        state = "in force until" if exception.in_force else "over since the end of"
+        yield (
+            f"  {file}:{exception.line} {exception.tag} in {exception.repository}: "
+            f"{state} {exception.until} ({exception.reason})"
+        )
+
+
+def _verdict_lines(verdict: Verdict, image: str) -> Iterator[str]:
+    if verdict.mode is None or verdict.action is None:
+        yield f"PASSES  {image}: {verdict.reason}"
+        return
+    yield f"DOES NOT PASS  {image}: {verdict.reason}"
+    yield f"  what happens: {_what_happens(verdict.mode, verdict.action)}"
+    yield f"  unless the repository's resource tag {EXEMPT_TAG} has tags or all; it is not looked up here"
+
+
+def _what_happens(mode: Mode, action: TagAction) -> str:
+    effects = {
+        TagAction.NOTIFY: "people are told, and nothing is changed",
+        TagAction.QUARANTINE: "people are told, and the image is kept under a quarantine tag instead",
+        TagAction.DELETE: "people are told, and the tag is deleted, unless its image may be in use",
+    }
+    if mode is Mode.ENFORCE or action is TagAction.NOTIFY:
+        return f"{effects[action]} ({mode} mode: {action})"
+    return f"{effects[TagAction.NOTIFY]} ({mode} mode; in enforce mode: {action})"
+
+
+def _section_lines(name: str, section: Section, explanation: Explanation, file: str) -> Iterator[str]:
+    if section.rule is None or section.settings is None:
+        yield f"{name}: no rule decides for {explanation.artifact} artifacts in {explanation.repository}"
+    else:
+        where = f"{file}:{section.rule.line} {', '.join(section.rule.match)}"
+        yield f"{name}: {where} decides, in {section.mode} mode"
+        yield from _settings_lines(asdict(section.settings))
+    for passed in section.passed_over:
+        yield f"  passed over: {file}:{passed.line} {', '.join(passed.match)}: {passed.reason}"
+
+
+def _settings_lines(settings: dict[str, str | int | tuple[str, ...] | frozenset[str]]) -> Iterator[str]:
+    for name, value in settings.items():
+        if isinstance(value, tuple | frozenset):
+            # The order of patterns is the file's; a set has none.
+            value = ", ".join(value if isinstance(value, tuple) else sorted(value))  # noqa: PLW2901
+        if value and name != "line":
+            yield f"  {name}: {value}"

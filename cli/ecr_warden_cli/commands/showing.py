@@ -1,0 +1,81 @@
+"""What the commands show to people on a terminal."""
+
+import re
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.panel import Panel
+from rich.text import Text
+
+from ecr_warden_cli.caused import Caused, Message
+
+_SLACK_LINK = re.compile(r"<(https://[^|>]+)\|([^>]+)>")
+_COLOURS = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "blue", "info": "dim"}
+
+
+def console() -> Console:
+    """Give the terminal's standard output; without a terminal, plain text of a width that logs can take."""
+    found = Console(highlight=False)
+    return found if found.is_terminal else Console(highlight=False, width=110)
+
+
+def show_caused(out: Console, caused: Caused, *, title: str) -> None:
+    """Show what one event caused: the functions, the rule, the change, the message."""
+    out.print(Text.assemble((title, "bold"), f"  {caused.detail_type or 'no event'}"))
+    functions = ", ".join(caused.functions) or "no function: no rule of the template takes it"
+    _line(out, "reached", functions)
+    for outcome in caused.outcomes:
+        rule = outcome["rule"] or {}
+        where = f"{rule.get('file')}:{rule.get('line')} match {', '.join(rule.get('match', ()))}"
+        _line(out, "rule", f"{where}, {outcome['mode']} mode")
+        _line(out, "decided", outcome["reason"], style=_COLOURS.get(outcome["severity"], ""))
+    for decision in caused.decisions:
+        if decision["outcome_id"] is None:
+            _line(out, "decided", f"nothing to do: {decision['reason']}", style="dim")
+    for change in caused.changes:
+        _line(out, "changed", f"{change['repository']} {change['section']}: {_change(change)}", style="green")
+    _show_messages(out, caused)
+    if caused.error is not None:
+        _line(out, "failed", f"{caused.error['type']}: {caused.error['message']}", style="bold red")
+
+
+def _show_messages(out: Console, caused: Caused) -> None:
+    """Show the first message as people see it, and of those that say the same the channel."""
+    for number, message in enumerate(caused.messages):
+        channel = f"{message.channel} ({message.type})"
+        if number and len(caused.outcomes) == 1:
+            _line(out, "told", f"{channel}: {_title(message)}")
+            continue
+        _line(out, "told", channel)
+        out.print(Padding(Panel(Text(_text(message)), expand=False), (0, 0, 0, 12)))
+    if caused.outcomes and not caused.messages:
+        _line(out, "told", "nobody (it was told before, or no route takes it)", style="dim")
+
+
+def _line(out: Console, label: str, text: str, style: str = "") -> None:
+    out.print(Padding(Text.assemble((f"{label:<9} ", "dim"), (text, style)), (0, 0, 0, 2)))
+
+
+def _change(change: dict[str, object]) -> str:
+    return f"{_short(change['before'])} → {_short(change['after'])}"
+
+
+def _short(value: object) -> str:
+    if not isinstance(value, dict):
+        return "nothing" if value is None else str(value)
+    return " ".join(str(part)[:40] for name, part in value.items() if not name.startswith("manifest"))
+
+
+def _title(message: Message) -> str:
+    return str(message.payload["subject"] if message.type == "sns" else message.text.partition("\n")[0])
+
+
+def _text(message: Message) -> str:
+    """Give a message as its readers see it."""
+    if message.type != "slack":
+        return f"Subject: {message.payload['subject']}\n\n{message.text}".strip()
+    lines = []
+    for block in message.payload["blocks"]:
+        parts = [block.get("text"), *block.get("fields", []), *block.get("elements", [])]
+        lines += [_SLACK_LINK.sub(r"\2: \1", part["text"]).replace("\n", ": ") for part in parts if part]
+    return "\n".join(lines)

@@ -1,0 +1,152 @@
+"""What a policy says of a repository and of a tag in it, by the functions that judge a real push."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Final, assert_never
+
+from ecr_warden.domain.artifacts import Artifact, classify
+from ecr_warden.domain.events import ImageAction
+from ecr_warden.domain.globs import matches_glob
+from ecr_warden.domain.policy import Mode, Policy, RuleReference, Severity, TagAction, TagException, TagRules
+from ecr_warden.domain.resolution import PassedOver, resolve_tags
+from ecr_warden.domain.tag_patterns import matches_tag
+from ecr_warden.domain.tag_rules import Allowed, NotJudged, Violation, judge_push
+
+# What an event says was pushed, for each kind of artifact that a rule may be for.
+MEDIA_TYPES: Final = {
+    Artifact.IMAGE: "application/vnd.oci.image.config.v1+json",
+    Artifact.HELM_CHART: "application/vnd.cncf.helm.config.v1+json",
+    Artifact.BUILD_CACHE: "application/vnd.buildkit.cacheconfig.v0",
+    Artifact.OTHER: "application/vnd.wasm.config.v0+json",
+}
+
+
+@dataclass(frozen=True)
+class Section:
+    """Which rule decides a section, what it says, and the rules that were passed over."""
+
+    rule: RuleReference | None
+    mode: Mode
+    settings: TagRules | None
+    passed_over: tuple[PassedOver, ...]
+
+
+@dataclass(frozen=True)
+class MatchingException:
+    """An exception that is for the repository, and for the tag if one was named."""
+
+    line: int
+    repository: str
+    tag: str
+    until: date
+    reason: str
+    in_force: bool
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a tag would pass; what a rule asks for is ``None`` where it would."""
+
+    passes: bool
+    decision: str
+    reason: str
+    rule: RuleReference | None = None
+    mode: Mode | None = None
+    action: TagAction | None = None
+    severity: Severity | None = None
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """All that the policy says of a repository, and of a tag in it."""
+
+    repository: str
+    tag: str | None
+    artifact: Artifact
+    date: date
+    verdict: Verdict | None
+    sections: dict[str, Section]
+    exceptions: tuple[MatchingException, ...]
+
+
+def explain_push(
+    policy: Policy, repository: str, tag: str | None, *, artifact: Artifact, now: datetime
+) -> Explanation:
+    """Explain what the policy says of a push at a time, in UTC, or without a tag of any push."""
+    push = _push(repository, tag, artifact, now)
+    # A signature is told by its tag, whatever is said to be pushed.
+    pushed = classify(push)
+    return Explanation(
+        repository=repository,
+        tag=tag,
+        artifact=pushed,
+        date=now.date(),
+        verdict=None if tag is None else _verdict(judge_push(push, policy)),
+        sections={name: section(policy, repository, pushed) for name, section in _SECTIONS.items()},
+        exceptions=tuple(_exceptions(policy, repository, tag, now.date())),
+    )
+
+
+def _push(repository: str, tag: str | None, artifact: Artifact, now: datetime) -> ImageAction:
+    """Make the event that ECR would send."""
+    return ImageAction(
+        event_id="explain",
+        event_time=now,
+        account="",
+        region="",
+        detail_type="ECR Image Action",
+        action_type="PUSH",
+        result="SUCCESS",
+        repository_name=repository,
+        image_digest="",
+        image_tag=tag,
+        manifest_media_type=None,
+        artifact_media_type=MEDIA_TYPES[artifact],
+    )
+
+
+def _verdict(decision: NotJudged | Allowed | Violation) -> Verdict:
+    match decision:
+        case NotJudged(reason):
+            return Verdict(passes=True, decision="not_judged", reason=reason)
+        case Allowed(reason):
+            return Verdict(passes=True, decision="allowed", reason=reason)
+        case Violation():
+            return Verdict(
+                passes=False,
+                decision="violation",
+                reason=decision.reason,
+                rule=decision.rule,
+                mode=decision.mode,
+                action=decision.action,
+                severity=decision.severity,
+            )
+        case never:  # pragma: no cover  # mypy proves it
+            assert_never(never)
+
+
+def _tags_section(policy: Policy, repository: str, artifact: Artifact) -> Section:
+    resolution = resolve_tags(policy, repository, artifact)
+    return Section(resolution.rule, resolution.mode, resolution.rules, resolution.passed_over)
+
+
+# A later section of the policy is one more entry.
+_SECTIONS: Final[dict[str, Callable[[Policy, str, Artifact], Section]]] = {"tags": _tags_section}
+
+
+def _exceptions(policy: Policy, repository: str, tag: str | None, day: date) -> Iterator[MatchingException]:
+    for exception in policy.exceptions:
+        if matches_glob(exception.repository, repository) and _is_for_tag(exception, tag):
+            yield MatchingException(
+                line=exception.line,
+                repository=exception.repository,
+                tag=exception.tag,
+                until=exception.until,
+                reason=exception.reason,
+                in_force=day <= exception.until,
+            )
+
+
+def _is_for_tag(exception: TagException, tag: str | None) -> bool:
+    return tag is None or matches_tag(exception.tag, tag)

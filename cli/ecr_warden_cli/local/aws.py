@@ -1,0 +1,223 @@
+"""The local AWS as a whole: stacks where events need them, and what each event caused."""
+
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, Final
+from unittest.mock import patch
+
+import boto3
+from moto import mock_aws
+from moto.ecr.models import ecr_backends
+from moto.server import ThreadedMotoServer
+
+from ecr_warden.adapters.compiled_policy import encode_policy
+from ecr_warden.adapters.outcome_bus import SOURCE
+from ecr_warden.domain.policy import Policy
+from ecr_warden_cli.caused import Caused, error_as_json
+from ecr_warden_cli.local.broker import Broker, Event, Trace
+from ecr_warden_cli.local.ecr_double import faithful_images, seed_image
+from ecr_warden_cli.local.inspector_double import clusters_known
+from ecr_warden_cli.local.people import Slack, read_topic, slack, subscribe
+from ecr_warden_cli.local.stack import LocalStack, deploy
+from ecr_warden_cli.local.subjects import Subject, subject_of
+from ecr_warden_cli.local.template import Template, load_template
+
+DEFAULT_ACCOUNT: Final = "123456789012"
+DEFAULT_REGION: Final = "us-east-1"
+
+
+class LocalAws:
+    """moto with the product's stack in it, for each account and Region that an event names."""
+
+    def __init__(
+        self, template: Template, policy: Policy, compiled: Path, broker: Broker, heard: Slack
+    ) -> None:
+        self._template = template
+        self._policy = policy
+        self._compiled = compiled
+        self.slack = heard
+        self._stacks: dict[tuple[str, str], LocalStack] = {}
+        self._seeded: set[tuple[str, str, Subject]] = set()
+        self._journaled: set[str] = set()
+        self.variables: dict[str, str] = {}
+        self.broker = broker
+
+    def stack(self, account: str, region: str) -> LocalStack:
+        """Give the stack of an account and Region, deployed when it is first asked for."""
+        key = (account, region)
+        if key not in self._stacks:
+            variables = self.variables | {"MOTO_ACCOUNT_ID": account}
+            with self.acting_in(account):
+                stack = deploy(
+                    self._template,
+                    account=account,
+                    region=region,
+                    policy=self._compiled,
+                    parameters={},
+                    variables=variables,
+                )
+                subscribe(stack, self._policy, self.slack)
+            self._stacks[key] = stack
+            self.broker.add(stack)
+        return self._stacks[key]
+
+    @contextmanager
+    def acting_in(self, account: str) -> Iterator[None]:
+        """Let calls made in the context be those of an account; moto reads it here for each call."""
+        with patch.dict(os.environ, {"MOTO_ACCOUNT_ID": account}):
+            yield
+
+    def seed(self, event: Mapping[str, Any]) -> None:
+        """Make the repository and the image that an event names, unless an event before it did."""
+        subject = subject_of(event)
+        if subject is None:
+            return
+        account, region = str(event["account"]), str(event["region"])
+        if (account, region, subject) in self._seeded:
+            return
+        self._seeded.add((account, region, subject))
+        backend = ecr_backends[account][region]
+        if subject.repository not in backend.repositories:
+            with self.acting_in(account):
+                boto3.client("ecr", region_name=region).create_repository(repositoryName=subject.repository)
+        if subject.image_digest is not None:
+            seed_image(
+                backend,
+                subject.repository,
+                digest=subject.image_digest,
+                tag=subject.image_tag,
+                manifest=subject.manifest,
+                media_type=subject.media_type,
+            )
+
+    def deliver(self, event: Event) -> Caused:
+        """Send one event through the rules, let the functions react, and say what came of it."""
+        stack = self.stack(str(event["account"]), str(event["region"]))
+        return self.watch(lambda: self.broker.put(event), stack)
+
+    def watch(self, act: Callable[[], object], stack: LocalStack) -> Caused:
+        """Do something in an account, let the functions react, and say what came of it."""
+        self.broker.trace = Trace()
+        with self.acting_in(stack.account):
+            act()
+        return self.react(stack)
+
+    def react_if_anything_came(self, stack: LocalStack) -> Caused | None:
+        """Let the functions react to what came since the last time; ``None`` if nothing did."""
+        # A message whose delay is over comes without an event.
+        self.broker.drain()
+        if not self.broker.trace.events and not self.broker.trace.invocations:
+            return None
+        caused = self.react(stack)
+        self.broker.trace = Trace()
+        return caused
+
+    def react(self, stack: LocalStack) -> Caused:
+        """Let the functions react to the events of the trace, and say what came of them."""
+        sent = list(self.broker.trace.events)
+        self.broker.drain()
+        trace, ids = self.broker.trace, {event.get("id") for event in sent}
+        reached = [item for item in trace.invocations if item.event.get("id") in ids]
+        with self.acting_in(stack.account):
+            messages = self.slack.take() + read_topic(stack)
+            changes = self._new_changes(stack)
+        # The last event is what the others led to: an index comes after its platforms' manifests.
+        about = sent[-1] if sent else {}
+        return Caused(
+            event_id=about.get("id"),
+            detail_type=about.get("detail-type"),
+            functions=list(dict.fromkeys(item.function for item in reached)),
+            decisions=[item.answer for item in reached if isinstance(item.answer, dict)],
+            outcomes=[item["detail"] for item in trace.events if item["source"] == SOURCE],
+            changes=changes,
+            messages=messages,
+            error=_error(trace),
+        )
+
+    def _new_changes(self, stack: LocalStack) -> list[dict[str, Any]]:
+        """Read from the journal what was changed since the last time."""
+        table = stack.physical["JournalTable"]
+        pages = (
+            boto3.client("dynamodb", region_name=stack.region).get_paginator("scan").paginate(TableName=table)
+        )
+        items = [item for page in pages for item in page["Items"] if item["status"]["S"] == "done"]
+        new = [item for item in items if item["id"]["S"] not in self._journaled]
+        self._journaled.update(item["id"]["S"] for item in new)
+        return [
+            {
+                "id": item["id"]["S"],
+                "repository": item["repository"]["S"],
+                "section": item["section"]["S"],
+                "before": json.loads(item["before"]["S"]),
+                "after": json.loads(item["after"]["S"]),
+            }
+            for item in new
+        ]
+
+
+def _error(trace: Trace) -> dict[str, str] | None:
+    failed = [item.error for item in trace.invocations if item.error is not None]
+    if failed:
+        return error_as_json(failed[0])
+    if trace.undelivered:
+        return {"type": "UndeliveredError", "message": trace.undelivered[0]}
+    return None
+
+
+@contextmanager
+def local_aws(policy: Policy, *, template: Template | None = None) -> Iterator[LocalAws]:
+    """Run a local AWS in this process, with no socket but Slack's on loopback."""
+    with ExitStack() as parts:
+        parts.enter_context(_clean_environment({}))
+        parts.enter_context(clusters_known())
+        parts.enter_context(mock_aws())
+        yield _assemble(parts, policy, template or load_template())
+
+
+@contextmanager
+def served_aws(
+    policy: Policy, *, host: str, port: int, account: str, region: str
+) -> Iterator[tuple[LocalAws, str]]:
+    """Run a local AWS that listens on a port; give it with its endpoint's URL."""
+    with ExitStack() as parts:
+        parts.enter_context(clusters_known())
+        server = ThreadedMotoServer(ip_address=host, port=port, verbose=False)
+        server.start()
+        parts.callback(server.stop)
+        url = f"http://{host}:{server.get_host_and_port()[1]}"
+        variables = {
+            "AWS_ENDPOINT_URL": url,
+            "AWS_ACCESS_KEY_ID": "local",
+            "AWS_SECRET_ACCESS_KEY": "local",
+            "AWS_DEFAULT_REGION": region,
+            "MOTO_ACCOUNT_ID": account,
+        }
+        parts.enter_context(_clean_environment(variables))
+        yield _assemble(parts, policy, load_template()), url
+
+
+def _assemble(parts: ExitStack, policy: Policy, template: Template) -> LocalAws:
+    folder = Path(parts.enter_context(tempfile.TemporaryDirectory(prefix="ecr-warden-")))
+    compiled = folder / "policy.json"
+    compiled.write_bytes(encode_policy(policy))
+    broker = Broker()
+    parts.enter_context(broker.listening())
+    parts.enter_context(faithful_images(broker.emit))
+    heard = parts.enter_context(slack())
+    return LocalAws(template, policy, compiled, broker, heard)
+
+
+@contextmanager
+def _clean_environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Keep the credentials, profiles and endpoints of whoever runs this out of it."""
+    with patch.dict(os.environ):
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            del os.environ[name]
+        os.environ.update({"AWS_DEFAULT_REGION": DEFAULT_REGION, **variables})
+        # boto3 keeps a session of the old environment.
+        with patch.object(boto3, "DEFAULT_SESSION", None):
+            yield

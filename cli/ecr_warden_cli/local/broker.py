@@ -1,0 +1,227 @@
+"""What EventBridge, Lambda and SQS do between a rule and a function, which moto does not.
+
+Simulated: a rule's pattern and state; its targets (functions, queues, topics), and the target's
+dead-letter queue where one cannot be reached; Lambda's asynchronous retries and dead-letter queue; the
+batches of a queue's reader with partial responses. Waiting is not simulated: retries follow at once.
+"""
+
+import json
+import logging
+import threading
+import uuid
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final
+from unittest.mock import patch
+
+from moto.core.exceptions import JsonRESTError, ServiceException
+from moto.events.models import EventBus, Rule, events_backends
+from moto.sqs import sqs_backends
+
+from ecr_warden_cli.local.errors import LocalAwsError
+from ecr_warden_cli.local.functions import LocalFunction
+from ecr_warden_cli.local.stack import LocalStack, QueueReader, queue_name
+
+logger = logging.getLogger(__name__)
+Event = dict[str, Any]
+_MOST_ROUNDS: Final = 10_000
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """A function and the event that it got, and how it ended: ``error`` is that of the last try."""
+
+    function: str
+    event: Event
+    answer: Any = None
+    error: Exception | None = None
+
+
+@dataclass
+class Trace:
+    """What happened since somebody began to look."""
+
+    invocations: list[Invocation] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    undelivered: list[str] = field(default_factory=list)
+
+
+class Broker:
+    """Carries events to the functions of every stack."""
+
+    def __init__(self) -> None:
+        self._stacks: dict[tuple[str, str], LocalStack] = {}
+        self._waiting: deque[tuple[LocalStack, LocalFunction, Event]] = deque()
+        self._lock = threading.RLock()
+        self.trace = Trace()
+
+    def add(self, stack: LocalStack) -> None:
+        """Let a stack's functions react from now on."""
+        self._stacks[stack.account, stack.region] = stack
+
+    def emit(self, account: str, region: str, detail_type: str, detail: dict[str, Any]) -> None:
+        """Send an event of ECR's own to the default bus."""
+        self.put(
+            {
+                "version": "0",
+                "id": str(uuid.uuid4()),
+                "detail-type": detail_type,
+                "source": "aws.ecr",
+                "account": account,
+                "time": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+                "region": region,
+                "resources": [],
+                "detail": detail,
+            }
+        )
+
+    def put(self, event: Event) -> None:
+        """Send an event, as it is, through the rules of its account and Region's default bus."""
+        self.trace.events.append(event)
+        backend = events_backends[event["account"]][event["region"]]
+        for rule in list(backend.describe_event_bus("default").rules.values()):
+            self._through(rule, event)
+
+    def _through(self, rule: Rule, event: Event) -> None:
+        if rule.state != "ENABLED" or not rule.event_pattern.matches_event(event):
+            return
+        for target in rule.targets:
+            try:
+                self._to_target(rule, target, event)
+            except (JsonRESTError, ServiceException, LocalAwsError) as error:
+                self._set_aside(rule, target, event, error)
+
+    def _to_target(self, rule: Rule, target: dict[str, Any], event: Event) -> None:
+        stack = self._stacks[rule.account_id, rule.region_name]
+        match target["Arn"].split(":")[2]:
+            case "lambda":
+                self._waiting.append((stack, stack.function_of(target["Arn"]), event))
+            case "sqs":
+                group = target.get("SqsParameters", {}).get("MessageGroupId")
+                self._send(stack, target["Arn"], event, group=group)
+            case service:
+                raise LocalAwsError(f"{rule.name}: a target of {service} is not simulated")
+
+    def _send(
+        self,
+        stack: LocalStack,
+        queue_arn: str,
+        event: Event,
+        *,
+        group: str | None = None,
+        attributes: dict[str, str] | None = None,
+    ) -> None:
+        sqs_backends[stack.account][stack.region].send_message(
+            queue_name=queue_name(queue_arn),
+            message_body=json.dumps(event),
+            message_attributes={
+                name: {"data_type": "String", "string_value": value}
+                for name, value in (attributes or {}).items()
+            },
+            group_id=group,
+        )
+
+    def _set_aside(self, rule: Rule, target: dict[str, Any], event: Event, error: Exception) -> None:
+        """Put what could not be delivered in the target's dead-letter queue, as EventBridge does."""
+        queue = target.get("DeadLetterConfig", {}).get("Arn")
+        self.trace.undelivered.append(f"{rule.name}: {error}")
+        if queue is not None:
+            stack = self._stacks[rule.account_id, rule.region_name]
+            self._send(stack, queue, event, attributes={"RULE_ARN": rule.arn, "ERROR_MESSAGE": str(error)})
+
+    def drain(self) -> None:
+        """Run functions until no event and no message that could be read is left."""
+        with self._lock:
+            for _ in range(_MOST_ROUNDS):
+                if not self._invoke_next() and not any(
+                    self._read(stack, reader)
+                    for stack in list(self._stacks.values())
+                    for reader in stack.readers
+                ):
+                    return
+        raise LocalAwsError("the functions go on causing events of their own without end")
+
+    def _invoke_next(self) -> bool:
+        if not self._waiting:
+            return False
+        stack, function, event = self._waiting.popleft()
+        tried = Invocation(function.name, event)
+        for _ in range(1 + function.retries):
+            tried = _try(function, event)
+            if tried.error is None:
+                break
+        if tried.error is not None and function.dead_letters is not None:
+            attributes = {"ErrorMessage": str(tried.error)[:1024]}
+            self._send(stack, function.dead_letters, event, attributes=attributes)
+        self.trace.invocations.append(tried)
+        return True
+
+    def _read(self, stack: LocalStack, reader: QueueReader) -> bool:
+        """Give a reader one batch; tell whether there was any."""
+        backend = sqs_backends[stack.account][stack.region]
+        name = reader.queue_url.rpartition("/")[2]
+        function = stack.functions[reader.function]
+        letters = stack.waiting(reader.dead_letters) if reader.dead_letters else 0
+        messages = backend.receive_message(name, reader.batch_size, 0, 30, [])
+        if reader.dead_letters and stack.waiting(reader.dead_letters) > letters:
+            # SQS sets a message aside when it is received once too often.
+            why = "; ".join(function.complaints)
+            self.trace.undelivered.append(f"a message went to {reader.dead_letters}: {function.name}: {why}")
+        if not messages:
+            return False
+        records = [
+            {"messageId": message.id, "receiptHandle": message.receipt_handle, "body": message.body}
+            for message in messages
+        ]
+        tried = _try(function, {"Records": records})
+        self.trace.invocations.append(tried)
+        if tried.error is None:
+            failed = {item["itemIdentifier"] for item in (tried.answer or {}).get("batchItemFailures", [])}
+        else:
+            # The whole batch comes again.
+            failed = {message.id for message in messages}
+        for message in messages:
+            if message.id not in failed:
+                backend.delete_message(name, message.receipt_handle)
+            else:
+                # Waiting is not simulated: the message is there again at once.
+                backend.change_message_visibility(name, message.receipt_handle, 0)
+        return True
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Take over from moto what it does with rules while the context lasts."""
+
+        def send_to_targets(rule: Rule, event: Event, *_: object, **__: object) -> None:
+            sent = {**event, "account": rule.account_id, "time": _iso(event["time"])}
+            sent.pop("ingestion-time", None)
+            # moto calls this once for each rule of the bus.
+            if all(known["id"] != sent["id"] for known in self.trace.events[-10:]):
+                self.trace.events.append(sent)
+            self._through(rule, sent)
+
+        with (
+            patch.object(Rule, "send_to_targets", send_to_targets),
+            # moto's buses have no name that CloudFormation could refer to.
+            patch.object(EventBus, "physical_resource_id", property(lambda bus: bus.name), create=True),
+        ):
+            yield
+
+
+def _try(function: LocalFunction, event: Event) -> Invocation:
+    # Lambda's own edge: whatever a handler raises is an error of the invocation.
+    try:
+        return Invocation(function.name, event, answer=function.invoke(event))
+    except Exception as error:
+        logger.info("%s failed: %s", function.name, error, exc_info=error)
+        return Invocation(function.name, event, error=error)
+
+
+def _iso(time: object) -> object:
+    """Give the time as EventBridge does; PutEvents takes seconds since 1970 on the wire."""
+    if isinstance(time, int | float):
+        return datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return time

@@ -1,0 +1,105 @@
+"""The stack's functions, run in this process as Lambda would run them."""
+
+import contextlib
+import importlib.util
+import io
+import logging
+import os
+import sys
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+from unittest.mock import patch
+
+from ecr_warden.adapters import aws
+from ecr_warden_cli.local.errors import LocalAwsError
+
+logger = logging.getLogger(__name__)
+Handler = Callable[[dict[str, Any], object], Any]
+
+
+@dataclass
+class LocalFunction:
+    """One function of a stack; ``complaints`` is what it logged as a warning or worse in its last run.
+
+    Attributes
+    ----------
+    code
+        The folder of its ``app.py``.
+    environment
+        Its variables as the template declares them, resolved, and those that Lambda itself sets.
+    retries
+        How often Lambda tries an asynchronous event again.
+    dead_letters
+        The ARN of the queue that gets the events that failed.
+
+    """
+
+    name: str
+    code: Path
+    environment: Mapping[str, str]
+    retries: int = 2
+    dead_letters: str | None = None
+    complaints: list[str] = field(default_factory=list)
+    _handler: Handler | None = field(default=None, repr=False)
+
+    def invoke(self, event: dict[str, Any]) -> Any:  # noqa: ANN401  # whatever the handler answers
+        """Run the handler in the function's environment; the first call is the cold start."""
+        self.complaints = []
+        with _environment(self.environment), _listening(self.complaints):
+            if self._handler is None:
+                self._handler = _load(self.code / "app.py")
+            printed = io.StringIO()
+            # In Lambda, what a handler prints goes to the log: metrics, above all.
+            with contextlib.redirect_stdout(printed):
+                answer = self._handler(event, SimpleNamespace(aws_request_id=str(uuid.uuid4())))
+            for line in printed.getvalue().splitlines():
+                logger.debug("%s printed %s", self.name, line)
+            return answer
+
+
+class _Listener(logging.Handler):
+    def __init__(self, heard: list[str]) -> None:
+        super().__init__(logging.WARNING)
+        self._heard = heard
+
+    def emit(self, record: logging.LogRecord) -> None:
+        cause = getattr(record, "failed", None) or (record.exc_info and record.exc_info[1]) or ""
+        self._heard.append(f"{record.getMessage()} {cause}".strip())
+
+
+@contextmanager
+def _listening(heard: list[str]) -> Iterator[None]:
+    """Note what the product's own loggers complain about."""
+    product, listener = logging.getLogger("ecr_warden"), _Listener(heard)
+    product.addHandler(listener)
+    try:
+        yield
+    finally:
+        product.removeHandler(listener)
+
+
+@contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    # One process plays several functions of several accounts: clients must not outlive their credentials.
+    aws.client.cache_clear()
+    with patch.dict(os.environ, variables):
+        yield
+    aws.client.cache_clear()
+
+
+def _load(path: Path) -> Handler:
+    """Load a function's module anew, under a name of its own, as each Lambda container does."""
+    spec = importlib.util.spec_from_file_location(f"function_{uuid.uuid4().hex}", path)
+    if spec is None or spec.loader is None or not path.exists():
+        raise LocalAwsError(f"{path}: the template names this function, but it is not there")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    # SAM packs a function's folder as it is: nothing is to be left in it.
+    with patch.object(sys, "dont_write_bytecode", True):  # noqa: FBT003  # the attribute's value
+        spec.loader.exec_module(module)
+    return cast("Handler", module.handler)

@@ -1,0 +1,183 @@
+"""One stack of the template in moto, for one account and Region."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import boto3
+from moto.cloudformation import cloudformation_backends
+from moto.cloudformation.parsing import get_model_map
+from moto.sqs import sqs_backends
+
+from ecr_warden.domain.console import partition
+from ecr_warden_cli.local.errors import LocalAwsError
+from ecr_warden_cli.local.functions import LocalFunction
+from ecr_warden_cli.local.template import Resource, Template
+
+STACK_NAME: Final = "ecr-warden"
+
+# What moto has no such resource for, each with why nothing here depends on it.
+NOT_SIMULATED: Final = {
+    "AWS::CloudWatch::Alarm": "nothing here computes metrics; tests/template asserts the alarms",
+    "AWS::SQS::QueuePolicy": "moto does not judge queue policies; tests/template asserts them",
+    "AWS::SNS::TopicPolicy": "moto does not judge topic policies; tests/template asserts them",
+    "AWS::SNS::Subscription": "the template's are e-mail addresses; the local AWS subscribes its own queue",
+    "AWS::Lambda::Permission": "functions run in this process; tests/template asserts who may invoke them",
+    "AWS::Lambda::LayerVersion": "functions run the checkout's code; `make e2e` uses the layers",
+    # These two are carried out here, not by moto.
+    "AWS::Lambda::EventInvokeConfig": "LocalFunction.retries",
+    "AWS::Lambda::EventSourceMapping": "QueueReader",
+}
+
+
+@dataclass(frozen=True)
+class QueueReader:
+    """An event source mapping: which queue a function reads, and how many messages at once."""
+
+    queue_url: str
+    function: str
+    batch_size: int
+    dead_letters: str | None
+
+
+@dataclass
+class LocalStack:
+    """A deployed stack: physical ids by logical id, its functions, and who reads its queues."""
+
+    account: str
+    region: str
+    physical: Mapping[str, str]
+    functions: dict[str, LocalFunction] = field(default_factory=dict)
+    readers: list[QueueReader] = field(default_factory=list)
+
+    def arn(self, logical_id: str) -> str:
+        """Give the ARN of a queue or function of the stack."""
+        physical = self.physical[logical_id]
+        if physical.startswith("http"):
+            return (
+                f"arn:{partition(self.region)}:sqs:{self.region}:{self.account}:{physical.rpartition('/')[2]}"
+            )
+        return f"arn:{partition(self.region)}:lambda:{self.region}:{self.account}:function:{physical}"
+
+    def waiting(self, queue: str) -> int:
+        """Count the messages in one of the stack's queues."""
+        name = self.physical[queue].rpartition("/")[2]
+        return len(sqs_backends[self.account][self.region].queues[name].messages)
+
+    def function_of(self, arn: str) -> LocalFunction:
+        """Find a function by the ARN that a rule's target names."""
+        name = arn.rpartition(":")[2]
+        for logical_id, function in self.functions.items():
+            if self.physical[logical_id] == name:
+                return function
+        raise LocalAwsError(f"{arn}: a rule's target is no function of the stack")
+
+
+def deploy(  # noqa: PLR0913  # a stack's parts
+    template: Template,
+    *,
+    account: str,
+    region: str,
+    policy: Path,
+    parameters: Mapping[str, str],
+    variables: Mapping[str, str],
+) -> LocalStack:
+    """Create the stack; ``variables`` are added to every function's environment."""
+    client = boto3.client("cloudformation", region_name=region)
+    client.create_stack(
+        StackName=STACK_NAME,
+        TemplateBody=json.dumps(_for_moto(template)),
+        Capabilities=["CAPABILITY_IAM"],
+        Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
+    )
+    stack = LocalStack(account, region, _physical_ids(account, region))
+    for name, resource in template.of_type("AWS::Lambda::Function"):
+        stack.functions[name] = _function(
+            stack, template, name, resource, {**variables, "ECR_WARDEN_POLICY_PATH": str(policy)}
+        )
+    for _, resource in template.of_type("AWS::Lambda::EventSourceMapping"):
+        properties = resource["Properties"]
+        queue = _target(properties["EventSourceArn"])
+        redrive = template.resources[queue]["Properties"].get("RedrivePolicy", {})
+        stack.readers.append(
+            QueueReader(
+                queue_url=stack.physical[queue],
+                function=_target(properties["FunctionName"]),
+                batch_size=int(properties.get("BatchSize", 10)),
+                dead_letters=_target(redrive["deadLetterTargetArn"]) if redrive else None,
+            )
+        )
+    return stack
+
+
+def _for_moto(template: Template) -> dict[str, Any]:
+    """Leave out what moto cannot have, and refuse what nobody has thought about."""
+    kept: dict[str, Resource] = {}
+    for name, resource in template.resources.items():
+        if resource["Type"] in NOT_SIMULATED:
+            continue
+        if resource["Type"] not in get_model_map():
+            raise LocalAwsError(f"{name}: moto has no {resource['Type']}: add it to NOT_SIMULATED, with why")
+        kept[name] = _function_for_moto(resource) if resource["Type"] == "AWS::Lambda::Function" else resource
+    return {**template.document, "Resources": kept}
+
+
+def _function_for_moto(resource: Resource) -> Resource:
+    # moto wants to read the code, which here is run from the checkout.
+    properties = {key: value for key, value in resource["Properties"].items() if key != "Layers"}
+    return {**resource, "Properties": {**properties, "Code": {"ZipFile": "#"}}}
+
+
+def _physical_ids(account: str, region: str) -> dict[str, str]:
+    """Read the stack's resources from moto itself: DescribeStackResources lacks those without a name."""
+    stack = next(iter(cloudformation_backends[account][region].stacks.values()))
+    resources = stack.resource_map
+    return {
+        name: str(resources[name].physical_resource_id) for name in resources.resources if resources[name]
+    }
+
+
+def _function(
+    stack: LocalStack, template: Template, name: str, resource: Resource, variables: Mapping[str, str]
+) -> LocalFunction:
+    configuration = boto3.client("lambda", region_name=stack.region).get_function_configuration(
+        FunctionName=stack.physical[name]
+    )
+    invoke: dict[str, Any] = next(
+        (
+            item["Properties"]
+            for _, item in template.of_type("AWS::Lambda::EventInvokeConfig")
+            if _target(item["Properties"]["FunctionName"]) == name
+        ),
+        {},
+    )
+    dead_letters = resource["Properties"].get("DeadLetterConfig", {}).get("TargetArn")
+    return LocalFunction(
+        name=name,
+        code=template.code[name],
+        environment={
+            **configuration.get("Environment", {}).get("Variables", {}),
+            "AWS_REGION": stack.region,
+            "AWS_DEFAULT_REGION": stack.region,
+            "AWS_LAMBDA_FUNCTION_NAME": stack.physical[name],
+            **variables,
+        },
+        retries=int(invoke.get("MaximumRetryAttempts", 2)),
+        dead_letters=stack.arn(_target(dead_letters)) if dead_letters else None,
+    )
+
+
+def _target(value: object) -> str:
+    """Give the logical id that a ``Ref`` or a ``GetAtt`` of an ARN names."""
+    match value:
+        case {"Ref": str(name)} | {"Fn::GetAtt": [str(name), "Arn"]}:
+            return name
+    raise LocalAwsError(f"the template names a resource in a way that is not known here: {value}")
+
+
+def queue_name(arn: str) -> str:
+    """Give the name in a queue's ARN."""
+    return re.sub(r"^arn:[^:]+:sqs:[^:]+:[^:]+:", "", arn)

@@ -1,0 +1,77 @@
+"""What is wrong between a policy's entries, each of which is sound by itself."""
+
+import difflib
+from collections.abc import Iterator, Mapping
+from datetime import date
+
+from ecr_warden.domain.policy import Rule
+from ecr_warden.domain.reachability import unreachable_tags
+from ecr_warden_cli.policy.model import ExceptionModel, RouteModel
+from ecr_warden_cli.policy.problems import Problem
+from ecr_warden_cli.policy.source import Source
+
+
+def rule_problems(rules: Mapping[int, Rule], source: Source, file: str) -> Iterator[Problem]:
+    """Find rules that do nothing; ``rules`` has them by their place in the file."""
+    for unreachable in unreachable_tags(tuple(rules.values())):
+        # By identity: rules that are the same, on one line, are equal.
+        place = next(place for place, rule in rules.items() if rule is unreachable.rule)
+        yield Problem(file, *source.position(("rules", place, "tags")), _unreachable(unreachable.shadowed_by))
+    for place, rule in rules.items():
+        if rule.tags is None:
+            message = (
+                "the rule has no section, so it does nothing, and later rules decide for what it matches: "
+                "give it tags, or remove it"
+            )
+            yield Problem(file, *source.position(("rules", place)), message, "warning")
+
+
+def _unreachable(shadowed_by: tuple[Rule, ...]) -> str:
+    if not shadowed_by:
+        return (
+            "tags is unreachable: no repository's name matches this rule that its except does not take out; "
+            "make match wider or except narrower, or remove the rule"
+        )
+    lines = [str(rule.line) for rule in shadowed_by]
+    if len(lines) == 1:
+        deciding = f"the rule of line {lines[0]} decides"
+    else:
+        deciding = f"the rules of lines {', '.join(lines[:-1])} and {lines[-1]} decide"
+    return (
+        f"tags is unreachable: {deciding} for all that this rule matches; "
+        f"move this rule above line {lines[0]}, or remove it"
+    )
+
+
+def exception_problems(
+    exceptions: Mapping[int, ExceptionModel], source: Source, file: str, today: date
+) -> Iterator[Problem]:
+    """Find exceptions that are over."""
+    for place, exception in exceptions.items():
+        if exception.until < today:
+            message = f"the exception ended on {exception.until}: remove it, or give it a later end"
+            yield Problem(file, *source.position(("exceptions", place, "until")), message, "warning")
+
+
+def route_problems(
+    routes: Mapping[int, RouteModel], channels: list[str], source: Source, file: str
+) -> Iterator[Problem]:
+    """Find routes to channels that are not there."""
+    for place, route in routes.items():
+        for index, name in enumerate(route.to):
+            if name not in channels:
+                nearest = difflib.get_close_matches(name, channels, n=1)
+                hint = f"did you mean {nearest[0]}?" if nearest else "add it under channels"
+                position = source.position(("routes", place, "to", index))
+                yield Problem(file, *position, f"no channel is named {name}: {hint}")
+
+
+def channel_problems(
+    channels: list[str], routes: Mapping[int, RouteModel], source: Source, file: str
+) -> Iterator[Problem]:
+    """Find channels that hear nothing."""
+    named = {name for route in routes.values() for name in route.to}
+    for channel in channels:
+        if channel not in named:
+            position = source.position(("channels", channel))
+            yield Problem(file, *position, f"no route names the channel {channel}", "warning")

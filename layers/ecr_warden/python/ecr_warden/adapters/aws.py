@@ -1,0 +1,48 @@
+"""AWS's clients, and their errors in our own words."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from ecr_warden.errors import AwsError, RepositoryGoneError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# Standard mode: adaptive mode's client-side rate goes on slowing a function long after a throttled second.
+_CONFIG = Config(
+    retries={"mode": "standard", "total_max_attempts": 5},
+    connect_timeout=3,
+    read_timeout=10,
+    tcp_keepalive=True,
+)
+
+
+@cache
+def client(service: str) -> Any:  # noqa: ANN401  # each adapter names the client's type
+    """Give the client of a service, with the credentials and Region of the environment; built once."""
+    build: Callable[..., Any] = boto3.client
+    return build(service, config=_CONFIG)
+
+
+def code_of(error: ClientError) -> str:
+    """Give the error's code, as the API's reference names it."""
+    return str(error.response.get("Error", {}).get("Code", "Unknown"))
+
+
+@contextmanager
+def translated(what: str) -> Iterator[None]:
+    """Raise the SDK's errors as ours; ``what`` says what was being tried, as in "putting an image"."""
+    try:
+        yield
+    except ClientError as error:
+        if code_of(error) == "RepositoryNotFoundException":
+            raise RepositoryGoneError(f"{what}: the repository does not exist") from error
+        raise AwsError(f"{what}: {error}") from error
+    except BotoCoreError as error:
+        raise AwsError(f"{what}: {error}") from error

@@ -1,0 +1,166 @@
+"""The journal of changes and the record of deliveries, in DynamoDB, by conditional writes."""
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from botocore.exceptions import ClientError
+
+from ecr_warden.adapters.aws import code_of, translated
+from ecr_warden.domain.images import Change
+from ecr_warden.ports import Claim, Progress
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+_REFUSED: Final = "ConditionalCheckFailedException"
+_BEGUN: Final = "begun"
+_DONE: Final = "done"
+_PROGRESS: Final = {None: Progress.NEW, _BEGUN: Progress.BEGUN, _DONE: Progress.DONE}
+JOURNAL_KEPT: Final = timedelta(days=400)
+# Longer than an event can wait: 14 days in each of two dead-letter queues.
+DELIVERY_KEPT: Final = timedelta(days=45)
+# Longer than NotifyFunction may run, so that a claim that is still held was left by a reader that died.
+CLAIM_HELD: Final = timedelta(seconds=120)
+
+
+class DynamoJournal:
+    """Every change, under its id."""
+
+    def __init__(self, client: "DynamoDBClient", table_name: str) -> None:
+        self._client = client
+        self._table_name = table_name
+
+    def begin(self, change: Change) -> Progress:
+        """Record a change that is about to be made; ``NEW`` if nobody has recorded it before."""
+        with translated(f"recording the change {change.id}"):
+            try:
+                self._client.put_item(
+                    TableName=self._table_name,
+                    Item=_item(change),
+                    ConditionExpression="attribute_not_exists(id)",
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                )
+            except ClientError as error:
+                if code_of(error) != _REFUSED:
+                    raise
+                return _PROGRESS[_refused_item(error)["status"]["S"]]
+        return Progress.NEW
+
+    def progress(self, change_id: str) -> Progress:
+        """Tell how far a change is; ``NEW`` if it is not recorded."""
+        with translated(f"reading the change {change_id}"):
+            answer = self._client.get_item(
+                TableName=self._table_name, Key={"id": {"S": change_id}}, ConsistentRead=True
+            )
+        return _PROGRESS[answer.get("Item", {}).get("status", {}).get("S")]
+
+    def finish(self, change_id: str) -> None:
+        """Record that a change is made."""
+        with translated(f"closing the change {change_id}"):
+            self._client.update_item(
+                TableName=self._table_name,
+                Key={"id": {"S": change_id}},
+                UpdateExpression="SET #status = :done",
+                ConditionExpression="attribute_exists(id)",
+                ExpressionAttributeNames={"#status": "status"},
+                ExpressionAttributeValues={":done": {"S": _DONE}},
+            )
+
+    def cancel(self, change_id: str) -> None:
+        """Forget a change that was begun and surely not made."""
+        with translated(f"taking back the change {change_id}"):
+            try:
+                self._client.delete_item(
+                    TableName=self._table_name,
+                    Key={"id": {"S": change_id}},
+                    ConditionExpression="attribute_not_exists(id) OR #status = :begun",
+                    ExpressionAttributeNames={"#status": "status"},
+                    ExpressionAttributeValues={":begun": {"S": _BEGUN}},
+                )
+            except ClientError as error:
+                # Another delivery of the event has finished it in the meantime: it stands.
+                if code_of(error) != _REFUSED:
+                    raise
+
+
+def _item(change: Change) -> dict[str, Any]:
+    return {
+        "id": {"S": change.id},
+        "status": {"S": _BEGUN},
+        "account": {"S": change.account},
+        "region": {"S": change.region},
+        "repository": {"S": change.repository},
+        "section": {"S": change.section},
+        "before": {"S": json.dumps(change.before)},
+        "after": {"S": json.dumps(change.after)},
+        "event_id": {"S": change.event_id},
+        "rule": {"S": f"{change.rule.file}:{change.rule.line}"},
+        "begun_at": {"S": change.begun_at.isoformat()},
+        "expires_at": {"N": str(int((change.begun_at + JOURNAL_KEPT).timestamp()))},
+    }
+
+
+def _refused_item(error: ClientError) -> Mapping[str, Any]:
+    """Give the item that stood in the way of a conditional write."""
+    item: Mapping[str, Any] = error.response.get("Item", {})  # type: ignore[assignment]  # botocore's stubs lack it
+    return item
+
+
+class DynamoDeliveries:
+    """Which outcome was told in which channel."""
+
+    def __init__(self, client: "DynamoDBClient", table_name: str, now: Callable[[], datetime]) -> None:
+        self._client = client
+        self._table_name = table_name
+        self._now = now
+
+    def claim(self, outcome_id: str, channel: str) -> Claim:
+        """Take the right to tell; one that a dead reader left is taken over after its time."""
+        now = self._now()
+        with translated(f"claiming the delivery of {outcome_id} to {channel}"):
+            try:
+                self._client.put_item(
+                    TableName=self._table_name,
+                    Item=_key(outcome_id, channel)
+                    | {
+                        "status": {"S": "sending"},
+                        "held_until": {"N": str((now + CLAIM_HELD).timestamp())},
+                        "expires_at": {"N": str(int((now + DELIVERY_KEPT).timestamp()))},
+                    },
+                    ConditionExpression=(
+                        "attribute_not_exists(outcome_id) OR (#status = :sending AND held_until < :now)"
+                    ),
+                    ExpressionAttributeNames={"#status": "status"},
+                    ExpressionAttributeValues={
+                        ":sending": {"S": "sending"},
+                        ":now": {"N": str(now.timestamp())},
+                    },
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                )
+            except ClientError as error:
+                if code_of(error) != _REFUSED:
+                    raise
+                return Claim.TOLD if _refused_item(error)["status"]["S"] == "told" else Claim.HELD
+        return Claim.MINE
+
+    def told(self, outcome_id: str, channel: str) -> None:
+        """Record that it was told."""
+        with translated(f"recording the delivery of {outcome_id} to {channel}"):
+            self._client.update_item(
+                TableName=self._table_name,
+                Key=_key(outcome_id, channel),
+                UpdateExpression="SET #status = :told",
+                ExpressionAttributeNames={"#status": "status"},
+                ExpressionAttributeValues={":told": {"S": "told"}},
+            )
+
+    def release(self, outcome_id: str, channel: str) -> None:
+        """Give the right back: it was surely not told."""
+        with translated(f"giving back the delivery of {outcome_id} to {channel}"):
+            self._client.delete_item(TableName=self._table_name, Key=_key(outcome_id, channel))
+
+
+def _key(outcome_id: str, channel: str) -> dict[str, Any]:
+    return {"outcome_id": {"S": outcome_id}, "channel": {"S": channel}}

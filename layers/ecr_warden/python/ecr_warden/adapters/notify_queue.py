@@ -1,0 +1,59 @@
+"""NotifyFunction's queue: Lambda's batches of records, and how long a message waits."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from ecr_warden.adapters.aws import translated
+from ecr_warden.errors import MalformedEventError
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+_LONGEST_WAIT: Final = 43_200
+
+
+@dataclass(frozen=True)
+class QueueRecord:
+    """One message of a batch."""
+
+    message_id: str
+    receipt_handle: str
+    body: str
+
+
+def read_batch(event: object) -> tuple[QueueRecord, ...]:
+    """Read the records of a batch that Lambda took from a queue, or raise ``MalformedEventError``."""
+    records = event.get("Records") if isinstance(event, Mapping) else None
+    if not isinstance(records, list):
+        raise MalformedEventError("Records", "expected the batch of an SQS event source")
+    return tuple(_record(record) for record in records)
+
+
+def _record(record: Mapping[str, Any]) -> QueueRecord:
+    try:
+        return QueueRecord(record["messageId"], record["receiptHandle"], record["body"])
+    except (KeyError, TypeError) as error:
+        raise MalformedEventError("Records", f"a record lacks {error}") from error
+
+
+def batch_response(failed: list[str]) -> dict[str, list[dict[str, str]]]:
+    """Tell Lambda which messages stay in the queue."""
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
+
+
+class NotifyQueue:
+    """The queue that the batches come from."""
+
+    def __init__(self, client: "SQSClient", queue_url: str) -> None:
+        self._client = client
+        self._queue_url = queue_url
+
+    def retry_in(self, record: QueueRecord, seconds: int) -> None:
+        """Let a message come back after so many seconds."""
+        with translated(f"delaying the message {record.message_id}"):
+            self._client.change_message_visibility(
+                QueueUrl=self._queue_url,
+                ReceiptHandle=record.receipt_handle,
+                VisibilityTimeout=min(seconds, _LONGEST_WAIT),
+            )

@@ -1,0 +1,116 @@
+"""Which workloads run an image: ECS, Lambda, and what Inspector knows of clusters, EKS among them."""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Final
+
+from ecr_warden.adapters.aws import translated
+from ecr_warden.domain.console import partition
+from ecr_warden.errors import AwsError
+
+if TYPE_CHECKING:
+    from mypy_boto3_ecs import ECSClient
+    from mypy_boto3_inspector2 import Inspector2Client
+    from mypy_boto3_lambda import LambdaClient
+
+_TASKS_A_CALL: Final = 100
+_SERVICES_A_CALL: Final = 10
+
+
+class AwsUsage:
+    """The workloads of one account and Region. Those of other accounts cannot be seen from here."""
+
+    def __init__(
+        self,
+        *,
+        ecs: "ECSClient",
+        functions: "LambdaClient",
+        inspector: "Inspector2Client",
+        account: str,
+        region: str,
+    ) -> None:
+        self._ecs = ecs
+        self._functions = functions
+        self._inspector = inspector
+        self._account = account
+        self._region = region
+
+    def who_uses(self, repository_name: str, image_digest: str, image_tag: str) -> tuple[str, ...]:
+        """Name the workloads that use an image, and what could not be found out: it counts as in use."""
+        references = (f"/{repository_name}:{image_tag}", f"/{repository_name}@{image_digest}")
+        arn = (
+            f"arn:{partition(self._region)}:ecr:{self._region}:{self._account}:"
+            f"repository/{repository_name}/{image_digest}"
+        )
+        searches = (
+            self._tasks(image_digest, references),
+            self._services(references),
+            self._lambda_functions(references),
+            self._clusters(arn),
+        )
+        users: list[str] = []
+        for search in searches:
+            try:
+                users.extend(search)
+            except AwsError as error:
+                users.append(f"it could not be found out ({error})")
+        return tuple(dict.fromkeys(users))
+
+    def _tasks(self, image_digest: str, references: tuple[str, ...]) -> Iterator[str]:
+        with translated("looking for ECS tasks that use the image"):
+            for cluster in self._ecs_clusters():
+                pages = self._ecs.get_paginator("list_tasks").paginate(cluster=cluster)
+                arns = [arn for page in pages for arn in page["taskArns"]]
+                for some in _in_parts(arns, _TASKS_A_CALL):
+                    for task in self._ecs.describe_tasks(cluster=cluster, tasks=some)["tasks"]:
+                        if any(
+                            container.get("imageDigest") == image_digest
+                            or container.get("image", "").endswith(references)
+                            for container in task.get("containers", [])
+                        ):
+                            yield f"ECS task {task['taskArn']}"
+
+    def _services(self, references: tuple[str, ...]) -> Iterator[str]:
+        with translated("looking for ECS services that use the image"):
+            for cluster in self._ecs_clusters():
+                pages = self._ecs.get_paginator("list_services").paginate(cluster=cluster)
+                arns = [arn for page in pages for arn in page["serviceArns"]]
+                for some in _in_parts(arns, _SERVICES_A_CALL):
+                    for service in self._ecs.describe_services(cluster=cluster, services=some)["services"]:
+                        definition = self._ecs.describe_task_definition(
+                            taskDefinition=service["taskDefinition"]
+                        )["taskDefinition"]
+                        if any(
+                            container.get("image", "").endswith(references)
+                            for container in definition.get("containerDefinitions", [])
+                        ):
+                            yield f"ECS service {service['serviceArn']}"
+
+    def _ecs_clusters(self) -> list[str]:
+        pages = self._ecs.get_paginator("list_clusters").paginate()
+        return [arn for page in pages for arn in page["clusterArns"]]
+
+    def _lambda_functions(self, references: tuple[str, ...]) -> Iterator[str]:
+        with translated("looking for Lambda functions that use the image"):
+            for page in self._functions.get_paginator("list_functions").paginate():
+                for function in page["Functions"]:
+                    if function.get("PackageType") != "Image":
+                        continue
+                    code = self._functions.get_function(FunctionName=function["FunctionArn"])["Code"]
+                    if (code.get("ImageUri") or "").endswith(references) or (
+                        code.get("ResolvedImageUri") or ""
+                    ).endswith(references):
+                        yield f"Lambda function {function['FunctionArn']}"
+
+    def _clusters(self, image_arn: str) -> Iterator[str]:
+        with translated("asking Inspector for clusters that use the image"):
+            pages = self._inspector.get_paginator("get_clusters_for_image").paginate(
+                filter={"resourceId": image_arn}
+            )
+            for page in pages:
+                for cluster in page["cluster"]:
+                    yield f"cluster {cluster['clusterArn']}"
+
+
+def _in_parts(items: Sequence[str], size: int) -> Iterator[list[str]]:
+    for start in range(0, len(items), size):
+        yield list(items[start : start + size])

@@ -1,0 +1,79 @@
+"""What ECR Warden decided and did about one event: the value that goes on the bus and to people."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from hashlib import sha256
+
+from ecr_warden.domain.policy import Mode, RuleReference, Severity
+
+_ID_LENGTH = 32
+
+
+class OutcomeKind(StrEnum):
+    """What an outcome is about; on the bus, the event's detail-type."""
+
+    TAG_VIOLATION = "tag_violation"
+    REPOSITORY_CONFIGURED = "repository_configured"
+    REPOSITORY_INCOMPLETE = "repository_incomplete"
+    IMAGE_VULNERABLE = "image_vulnerable"
+    IMAGE_RECOVERED = "image_recovered"
+    SCAN_FAILED = "scan_failed"
+    IMAGE_NOT_SCANNED = "image_not_scanned"
+    REPLICATION_FAILED = "replication_failed"
+    PULL_THROUGH_CACHE_FAILED = "pull_through_cache_failed"
+    LIFECYCLE_RAN = "lifecycle_ran"
+    DRIFT_FOUND = "drift_found"
+    SWEEP_FINISHED = "sweep_finished"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One decision and what came of it.
+
+    Attributes
+    ----------
+    id
+        The same for every delivery of the same event, so that it is told once.
+    action
+        What the policy asks for: ``notify``, ``quarantine`` or ``delete``.
+    changed
+        Whether anything was done, by this delivery of the event or an earlier one.
+    reason
+        A sentence: what decided, and what was or was not done.
+    next_step
+        A sentence: what a person should do.
+    event_time
+        When the event happened, to tell how late a message is.
+    change_ids
+        The journal's entries of what was done.
+
+    """
+
+    id: str
+    kind: OutcomeKind
+    account: str
+    region: str
+    repository: str
+    image_digest: str | None
+    image_tag: str | None
+    mode: Mode
+    decision: str
+    action: str
+    changed: bool
+    reason: str
+    next_step: str
+    rule: RuleReference | None
+    severity: Severity
+    event_id: str
+    event_time: datetime
+    change_ids: tuple[str, ...] = ()
+
+
+def outcome_id(
+    kind: OutcomeKind, *, event_id: str, repository: str, image_digest: str | None, image_tag: str | None
+) -> str:
+    """Give the id that every delivery of the same event comes to."""
+    # A tag and a digest have no line break, so no two different lists of parts are the same text.
+    parts = (kind.value, event_id, repository, image_digest or "", image_tag or "")
+    return sha256("\n".join(parts).encode()).hexdigest()[:_ID_LENGTH]

@@ -1,0 +1,124 @@
+"""What the use cases need of the world: small Protocols, each with its fake in tests/fakes.py."""
+
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any, Protocol
+
+from ecr_warden.domain.images import Change, Manifest
+from ecr_warden.domain.outcomes import Outcome
+
+
+class Registry(Protocol):
+    """The ECR registry of one account and Region.
+
+    Every method raises ``RepositoryGoneError`` where the repository does not exist, and ``AwsError``
+    where ECR did not answer well.
+    """
+
+    def resource_tags(self, repository_name: str) -> dict[str, str]:
+        """Give the repository's resource tags."""
+
+    def find_manifest(self, repository_name: str, image_tag: str) -> Manifest | None:
+        """Give the manifest that a tag names now, or ``None`` if no image has the tag."""
+
+    def find_manifest_by_digest(self, repository_name: str, image_digest: str) -> Manifest | None:
+        """Give an image's manifest, or ``None`` if there is no such image."""
+
+    def add_tag(self, repository_name: str, manifest: Manifest, image_tag: str) -> None:
+        """Give an image one more tag; that it has it already is well.
+
+        Raises ``RefusedError`` where the tag names another image or the image can have no more tags.
+        """
+
+    def remove_tag(self, repository_name: str, image_tag: str) -> str | None:
+        """Remove a tag, and with its last tag the image. Give the digest that it named, or ``None``.
+
+        Raises ``RefusedError`` where ECR keeps it, as it does the last tag of an index's child.
+        """
+
+
+class Progress(Enum):
+    """How far the journal knows a change to be."""
+
+    NEW = auto()
+    BEGUN = auto()
+    DONE = auto()
+
+
+class Journal(Protocol):
+    """The record of every change, written before it is made and again after."""
+
+    def begin(self, change: Change) -> Progress:
+        """Record a change that is about to be made; ``NEW`` if nobody has recorded it before."""
+
+    def progress(self, change_id: str) -> Progress:
+        """Tell how far a change is; ``NEW`` if it is not recorded."""
+
+    def finish(self, change_id: str) -> None:
+        """Record that a change is made."""
+
+    def cancel(self, change_id: str) -> None:
+        """Forget a change that was begun and surely not made."""
+
+
+class Usage(Protocol):
+    """Which workloads run an image."""
+
+    def who_uses(self, repository_name: str, image_digest: str, image_tag: str) -> tuple[str, ...]:
+        """Name the workloads that use an image, and what could not be found out: it counts as in use."""
+
+
+class OutcomePublisher(Protocol):
+    """Where outcomes go."""
+
+    def publish(self, outcome: Outcome) -> None:
+        """Put an outcome on the bus, or raise ``AwsError``."""
+
+
+class Claim(Enum):
+    """Whether an outcome may be told in a channel now."""
+
+    MINE = auto()
+    TOLD = auto()
+    HELD = auto()
+
+
+class Deliveries(Protocol):
+    """Which outcome was told in which channel."""
+
+    def claim(self, outcome_id: str, channel: str) -> Claim:
+        """Take the right to tell; ``HELD`` while another reader has it, ``TOLD`` once it was told."""
+
+    def told(self, outcome_id: str, channel: str) -> None:
+        """Record that it was told."""
+
+    def release(self, outcome_id: str, channel: str) -> None:
+        """Give the right back: it was surely not told."""
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A message: its text, and all that is sent, as plain JSON."""
+
+    text: str
+    payload: dict[str, Any]
+
+
+class Channel(Protocol):
+    """Where people look."""
+
+    def render(self, outcome: Outcome) -> Rendered:
+        """Give what would be sent."""
+
+    def send(self, outcome: Outcome) -> None:
+        """Tell people, or raise ``ChannelError``."""
+
+
+class Metrics(Protocol):
+    """Counts and times for CloudWatch."""
+
+    def count(self, name: str, **dimensions: str) -> None:
+        """Count one."""
+
+    def milliseconds(self, name: str, value: float) -> None:
+        """Record a time."""

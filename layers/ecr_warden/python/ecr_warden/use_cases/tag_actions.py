@@ -1,0 +1,248 @@
+"""Taking a tag from an image: quarantine and delete, safe to repeat and to interrupt anywhere.
+
+The journal's entry is written before the first change and closed after the last. An event that comes
+again finds its entry: closed, nothing is done again (a person may have put the tag back since); open,
+what is missing is done.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final, Protocol, TypeGuard
+
+from ecr_warden.domain.events import ImageAction
+from ecr_warden.domain.images import Change, Manifest
+from ecr_warden.domain.quarantine import quarantine_tag
+from ecr_warden.domain.tag_rules import Violation
+from ecr_warden.errors import RefusedError
+from ecr_warden.ports import Journal, Progress, Registry, Usage
+
+# A DynamoDB item holds 400 KB, names and all.
+MAX_JOURNALED_MANIFEST: Final = 300_000
+
+
+class TagActionPorts(Protocol):
+    """What taking a tag needs."""
+
+    @property
+    def registry(self) -> Registry:
+        """The registry that the event came from."""
+
+    @property
+    def journal(self) -> Journal:
+        """The record of changes."""
+
+    @property
+    def usage(self) -> Usage:
+        """Who runs an image."""
+
+    @property
+    def now(self) -> Callable[[], datetime]:
+        """The clock, in UTC."""
+
+
+@dataclass(frozen=True)
+class Acted:
+    """What came of an action.
+
+    ``what`` and ``next_step`` are sentences for people. ``is_gone``: there was nothing left to act on.
+    ``is_harmful``: an image lost what it should have kept.
+    """
+
+    changed: bool
+    what: str
+    next_step: str
+    change_ids: tuple[str, ...] = ()
+    is_gone: bool = False
+    is_harmful: bool = False
+
+
+def quarantine(push: ImageAction, violation: Violation, change_id: str, ports: TagActionPorts) -> Acted:
+    """Give the image its quarantine tag, then take the denied tag from it; the digest stays."""
+    kept_as = quarantine_tag(push.image_digest, violation.image_tag)
+    removal = _Removal(
+        push,
+        violation,
+        change_id,
+        ports,
+        after={"image_tag": kept_as, "image_digest": push.image_digest},
+        done=Acted(
+            changed=True,
+            what=f"The image was kept as {push.repository_name}:{kept_as} and the tag {violation.image_tag} "
+            "was taken from it.",
+            next_step=f"{_push_again(violation)} Until then it can be pulled as {kept_as} or by its digest.",
+            change_ids=(change_id,),
+        ),
+    )
+    manifest = removal.named()
+    if not removal.is_pushed_image(manifest):
+        return removal.finish_or_say_gone(manifest, was_ours=lambda: removal.is_kept_as(kept_as))
+    if removal.begin() is Progress.DONE:
+        return removal.done
+    try:
+        ports.registry.add_tag(push.repository_name, manifest, kept_as)
+    except RefusedError as error:
+        ports.journal.cancel(change_id)
+        return _refused(error, violation)
+    # Between reading the tag and here another push may have moved it: that image is not ours to touch.
+    if not removal.is_pushed_image(removal.named()):
+        return removal.finish()
+    return removal.remove_tag()
+
+
+def delete(push: ImageAction, violation: Violation, change_id: str, ports: TagActionPorts) -> Acted:
+    """Take the tag, and with its last tag the image, unless something uses it or refers to it."""
+    tag = violation.image_tag
+    removal = _Removal(
+        push,
+        violation,
+        change_id,
+        ports,
+        after=None,
+        done=Acted(
+            changed=True,
+            what=f"The tag {tag} was deleted, and the image too if that was its last tag.",
+            next_step=f"{_push_again(violation)} The journal's entry {change_id} has the manifest.",
+            change_ids=(change_id,),
+        ),
+    )
+    manifest = removal.named()
+    kept_because = _reason_to_keep(manifest, push, tag, ports) if removal.is_pushed_image(manifest) else None
+    if kept_because is not None:
+        return _kept(kept_because, violation)
+    # Finding the users took a while, in which another push may have moved the tag.
+    manifest = removal.named()
+    if not removal.is_pushed_image(manifest):
+        # A deletion leaves no trace but the absence of the tag.
+        return removal.finish_or_say_gone(manifest, was_ours=lambda: manifest is None)
+    if removal.begin(manifest) is Progress.DONE:
+        return removal.done
+    try:
+        return removal.remove_tag()
+    except RefusedError as error:
+        ports.journal.cancel(change_id)
+        return _refused(error, violation)
+
+
+def _reason_to_keep(manifest: Manifest, push: ImageAction, tag: str, ports: TagActionPorts) -> str | None:
+    if len(manifest.body) > MAX_JOURNALED_MANIFEST:
+        return "Its manifest is too large for the journal, so that it could not be looked up later"
+    users = ports.usage.who_uses(push.repository_name, push.image_digest, tag)
+    return f"It is or may be in use: {'; '.join(users)}" if users else None
+
+
+@dataclass(frozen=True)
+class _Removal:
+    """One tag that is to be taken from the image that a push gave it to; ``done`` is what to say then."""
+
+    push: ImageAction
+    violation: Violation
+    change_id: str
+    ports: TagActionPorts
+    after: dict[str, str] | None
+    done: Acted
+
+    def named(self) -> Manifest | None:
+        """Read what the tag names now."""
+        return self.ports.registry.find_manifest(self.push.repository_name, self.violation.image_tag)
+
+    def is_pushed_image(self, manifest: Manifest | None) -> TypeGuard[Manifest]:
+        return manifest is not None and manifest.digest == self.push.image_digest
+
+    def is_kept_as(self, kept_as: str) -> bool:
+        return self.is_pushed_image(self.ports.registry.find_manifest(self.push.repository_name, kept_as))
+
+    def begin(self, manifest: Manifest | None = None) -> Progress:
+        before = {"image_tag": self.violation.image_tag, "image_digest": self.push.image_digest}
+        if manifest is not None:
+            before |= {"manifest": manifest.body, "manifest_media_type": manifest.media_type}
+        change = Change(
+            id=self.change_id,
+            account=self.push.account,
+            region=self.push.region,
+            repository=self.push.repository_name,
+            section="tags",
+            before=before,
+            after=self.after,
+            event_id=self.push.event_id,
+            rule=self.violation.rule,
+            begun_at=self.ports.now(),
+        )
+        return self.ports.journal.begin(change)
+
+    def finish(self) -> Acted:
+        self.ports.journal.finish(self.change_id)
+        return self.done
+
+    def remove_tag(self) -> Acted:
+        removed_from = self.ports.registry.remove_tag(self.push.repository_name, self.violation.image_tag)
+        if removed_from is None or removed_from == self.push.image_digest:
+            return self.finish()
+        acted = self._put_back(removed_from)
+        self.finish()
+        return acted
+
+    def finish_or_say_gone(self, named: Manifest | None, *, was_ours: Callable[[], bool]) -> Acted:
+        """Answer for a tag that names the image no longer: our own doing, or somebody else's."""
+        progress = self.ports.journal.progress(self.change_id)
+        if progress is Progress.DONE:
+            return self.done
+        if progress is Progress.BEGUN and was_ours():
+            return self.finish()
+        if progress is Progress.BEGUN:
+            self.ports.journal.cancel(self.change_id)
+        tag = self.violation.image_tag
+        now = "no image has it any more" if named is None else f"it names {named.digest} by now"
+        return Acted(
+            changed=False,
+            what=f"Nothing was done about the tag {tag}: {now}.",
+            next_step="Nothing is left to do for this image.",
+            is_gone=True,
+        )
+
+    def _put_back(self, removed_from: str) -> Acted:
+        """Mend what a push in the very moment of the removal made of it: the tag went from that image."""
+        repository, tag = self.push.repository_name, self.violation.image_tag
+        moved = f"In that moment another push had moved {tag} to {removed_from}"
+        other = self.ports.registry.find_manifest_by_digest(repository, removed_from)
+        if other is not None:
+            self.ports.registry.add_tag(repository, other, tag)
+            return replace(self.done, what=f"{self.done.what} {moved}: it was put back there.")
+        return replace(
+            self.done,
+            what=f"{self.done.what} {moved}, which had no other tag: ECR deleted that image.",
+            next_step=f"Push {removed_from} again now, under a tag that the policy allows.",
+            is_harmful=True,
+        )
+
+
+def _refused(error: RefusedError, violation: Violation) -> Acted:
+    return Acted(
+        changed=False,
+        what=f"Nothing was changed, as ECR refused it: {str(error).rstrip('.')}.",
+        next_step=f"Remove the tag {violation.image_tag} yourself. {_push_again(violation)}",
+    )
+
+
+def _kept(why: str, violation: Violation) -> Acted:
+    return Acted(
+        changed=False,
+        what=f"It was not deleted. {why}.",
+        next_step=f"Move what uses it to another tag, then remove {violation.image_tag} yourself. "
+        f"{_push_again(violation)}",
+    )
+
+
+def _push_again(violation: Violation) -> str:
+    if violation.allowed:
+        return f"Push the image again under a tag that is allowed: {', '.join(violation.allowed)}."
+    return "Push the image again under a tag that the rule does not deny."
+
+
+def advise_only(violation: Violation) -> Acted:
+    """Change nothing; say why, and what to do."""
+    if violation.mode is not violation.mode.ENFORCE and violation.action is not violation.action.NOTIFY:
+        what = f"Nothing was changed: the rule is in audit mode; in enforce mode it would {violation.action}."
+    else:
+        what = "Nothing was changed: the rule asks only to tell you."
+    return Acted(changed=False, what=what, next_step=_push_again(violation))

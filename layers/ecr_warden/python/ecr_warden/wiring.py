@@ -1,0 +1,118 @@
+"""What each function is made of: here, and only here, clients are built, each when it is first needed."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import cached_property
+
+from ecr_warden.adapters.metrics import CloudWatchMetrics
+from ecr_warden.adapters.notify_queue import NotifyQueue
+from ecr_warden.domain.events import ImageAction
+from ecr_warden.domain.policy import Channel as ChannelOfPolicy
+from ecr_warden.errors import PolicyError
+from ecr_warden.ports import Channel, Deliveries, Journal, Metrics, OutcomePublisher, Registry, Usage
+from ecr_warden.settings import ImageActionSettings, NotifySettings
+
+# The imports below stand inside the properties on purpose: a push that breaks no rule loads no SDK.
+# ruff: noqa: PLC0415
+
+
+def utc_now() -> datetime:
+    """Tell the time."""
+    return datetime.now(UTC)
+
+
+class ImageActionPorts:
+    """What ImageActionFunction acts through, for one event's account and Region."""
+
+    now: Callable[[], datetime] = staticmethod(utc_now)
+
+    def __init__(self, settings: ImageActionSettings, push: ImageAction) -> None:
+        self._settings = settings
+        self._account = push.account
+        self._region = push.region
+
+    @cached_property
+    def registry(self) -> Registry:
+        """The registry that the event came from."""
+        from ecr_warden.adapters.aws import client
+        from ecr_warden.adapters.ecr import EcrRegistry
+
+        return EcrRegistry(client("ecr"), account=self._account, region=self._region)
+
+    @cached_property
+    def journal(self) -> Journal:
+        """The record of changes."""
+        from ecr_warden.adapters.aws import client
+        from ecr_warden.adapters.dynamodb import DynamoJournal
+
+        return DynamoJournal(client("dynamodb"), self._settings.journal_table_name)
+
+    @cached_property
+    def usage(self) -> Usage:
+        """Who runs an image."""
+        from ecr_warden.adapters.aws import client
+        from ecr_warden.adapters.usage import AwsUsage
+
+        return AwsUsage(
+            ecs=client("ecs"),
+            functions=client("lambda"),
+            inspector=client("inspector2"),
+            account=self._account,
+            region=self._region,
+        )
+
+    @cached_property
+    def publisher(self) -> OutcomePublisher:
+        """Where outcomes go."""
+        from ecr_warden.adapters.aws import client
+        from ecr_warden.adapters.outcome_bus import EventBridgePublisher
+
+        return EventBridgePublisher(client("events"), self._settings.outcome_bus_name)
+
+    @cached_property
+    def metrics(self) -> Metrics:
+        """What is counted."""
+        return CloudWatchMetrics(self._settings.metrics_namespace)
+
+
+def deliveries(settings: NotifySettings) -> Deliveries:
+    """Build the record of deliveries."""
+    from ecr_warden.adapters.aws import client
+    from ecr_warden.adapters.dynamodb import DynamoDeliveries
+
+    return DynamoDeliveries(client("dynamodb"), settings.delivery_table_name, utc_now)
+
+
+def channels(settings: NotifySettings) -> Callable[[ChannelOfPolicy], Channel]:
+    """Give what builds a channel of the policy; a channel's library is loaded when it is first told."""
+    from ecr_warden.adapters.aws import client
+    from ecr_warden.adapters.secrets import SecretsManager
+
+    built: dict[str, Channel] = {}
+    secrets: list[SecretsManager] = []
+
+    def build(channel: ChannelOfPolicy) -> Channel:
+        if channel.type == "sns":
+            from ecr_warden.adapters.sns import SnsTopic
+
+            return SnsTopic(client("sns"), settings.topic_arn, channel.name)
+        if channel.type != "slack" or channel.secret is None:
+            raise PolicyError(f"the channel {channel.name} is of no known type: {channel.type}")
+        from ecr_warden.adapters.slack import SlackWebhook
+
+        secrets[:] = secrets or [SecretsManager(client("secretsmanager"))]
+        return SlackWebhook(channel.secret, secrets[0])
+
+    def get(channel: ChannelOfPolicy) -> Channel:
+        if channel.name not in built:
+            built[channel.name] = build(channel)
+        return built[channel.name]
+
+    return get
+
+
+def notify_queue(settings: NotifySettings) -> NotifyQueue:
+    """Build the queue that NotifyFunction reads."""
+    from ecr_warden.adapters.aws import client
+
+    return NotifyQueue(client("sqs"), settings.queue_url)

@@ -1,0 +1,221 @@
+"""The ports' fakes: as small as the ports, and as strict as AWS."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from ecr_warden.domain.images import Change, Manifest
+from ecr_warden.domain.outcomes import Outcome, OutcomeKind
+from ecr_warden.domain.policy import Mode, RuleReference, Severity
+from ecr_warden.errors import AwsError, RefusedError, RepositoryGoneError
+from ecr_warden.ports import Claim, Progress, Rendered
+
+NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
+
+OUTCOME = Outcome(
+    id="outcome-1",
+    kind=OutcomeKind.TAG_VIOLATION,
+    account="123456789012",
+    region="eu-west-1",
+    repository="team/app",
+    image_digest="sha256:" + "ab" * 32,
+    image_tag="latest",
+    mode=Mode.ENFORCE,
+    decision="violation",
+    action="quarantine",
+    changed=True,
+    reason="The tag latest is denied.",
+    next_step="Push it again.",
+    rule=RuleReference("policy.yaml", 7, ("**",)),
+    severity=Severity.HIGH,
+    event_id="event-1",
+    event_time=NOW - timedelta(seconds=2),
+    change_ids=("change-1",),
+)
+
+
+@dataclass
+class FakeRegistry:
+    """Repositories with images by digest and digests by tag."""
+
+    images: dict[str, dict[str, Manifest]] = field(default_factory=dict)
+    tags: dict[str, dict[str, str]] = field(default_factory=dict)
+    labels: dict[str, str] = field(default_factory=dict)
+    children: set[str] = field(default_factory=set)
+    immutable: bool = False
+
+    def push(self, repository, digest, *tags):
+        self.images.setdefault(repository, {})[digest] = Manifest(digest, f"manifest of {digest}", "type")
+        for tag in tags:
+            self.tags.setdefault(repository, {})[tag] = digest
+
+    def tags_of(self, repository, digest):
+        return sorted(tag for tag, named in self.tags.get(repository, {}).items() if named == digest)
+
+    def _check(self, repository):
+        if repository not in self.images:
+            raise RepositoryGoneError(repository)
+
+    def resource_tags(self, repository_name):
+        self._check(repository_name)
+        return dict(self.labels)
+
+    def find_manifest(self, repository_name, image_tag):
+        self._check(repository_name)
+        return self.images[repository_name].get(self.tags.get(repository_name, {}).get(image_tag))
+
+    def find_manifest_by_digest(self, repository_name, image_digest):
+        self._check(repository_name)
+        return self.images[repository_name].get(image_digest)
+
+    def add_tag(self, repository_name, manifest, image_tag):
+        self._check(repository_name)
+        assert self.images[repository_name][manifest.digest] == manifest, "a manifest is put back to the byte"
+        named = self.tags.setdefault(repository_name, {}).get(image_tag)
+        if named is not None and named != manifest.digest and self.immutable:
+            raise RefusedError(f"the tag {image_tag} names another image and is immutable")
+        self.tags[repository_name][image_tag] = manifest.digest
+
+    def remove_tag(self, repository_name, image_tag):
+        self._check(repository_name)
+        digest = self.tags.get(repository_name, {}).get(image_tag)
+        if digest is None:
+            return None
+        if self.tags_of(repository_name, digest) == [image_tag]:
+            if digest in self.children:
+                raise RefusedError("an image index refers to the image")
+            del self.images[repository_name][digest]
+        del self.tags[repository_name][image_tag]
+        return digest
+
+
+@dataclass
+class FakeJournal:
+    entries: dict[str, Change] = field(default_factory=dict)
+    done: set[str] = field(default_factory=set)
+
+    def begin(self, change):
+        before = self.progress(change.id)
+        self.entries.setdefault(change.id, change)
+        return before
+
+    def progress(self, change_id):
+        if change_id not in self.entries:
+            return Progress.NEW
+        return Progress.DONE if change_id in self.done else Progress.BEGUN
+
+    def finish(self, change_id):
+        assert change_id in self.entries
+        self.done.add(change_id)
+
+    def cancel(self, change_id):
+        if change_id not in self.done:
+            self.entries.pop(change_id, None)
+
+
+@dataclass
+class FakeUsage:
+    users: tuple[str, ...] = ()
+
+    def who_uses(self, _repository_name, _image_digest, _image_tag):
+        return self.users
+
+
+@dataclass
+class FakePublisher:
+    outcomes: list[Outcome] = field(default_factory=list)
+
+    def publish(self, outcome):
+        self.outcomes.append(outcome)
+
+
+@dataclass
+class FakeMetrics:
+    counted: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    times: list[tuple[str, float]] = field(default_factory=list)
+
+    def count(self, name, **dimensions):
+        self.counted.append((name, dimensions))
+
+    def milliseconds(self, name, value):
+        self.times.append((name, value))
+
+
+@dataclass
+class FakePorts:
+    """All that enforcing needs."""
+
+    registry: FakeRegistry = field(default_factory=FakeRegistry)
+    journal: FakeJournal = field(default_factory=FakeJournal)
+    usage: FakeUsage = field(default_factory=FakeUsage)
+    publisher: FakePublisher = field(default_factory=FakePublisher)
+    metrics: FakeMetrics = field(default_factory=FakeMetrics)
+
+    def now(self):
+        return NOW
+
+
+@dataclass
+class FakeDeliveries:
+    status: dict[tuple[str, str], Claim] = field(default_factory=dict)
+
+    def claim(self, outcome_id, channel):
+        found = self.status.setdefault((outcome_id, channel), Claim.MINE)
+        if found is Claim.MINE:
+            self.status[outcome_id, channel] = Claim.HELD
+        return found
+
+    def told(self, outcome_id, channel):
+        self.status[outcome_id, channel] = Claim.TOLD
+
+    def release(self, outcome_id, channel):
+        del self.status[outcome_id, channel]
+
+
+@dataclass
+class FakeChannel:
+    """A channel that raises the errors that it is given, one a call, and then takes what is sent."""
+
+    errors: list[Exception] = field(default_factory=list)
+    heard: list[str] = field(default_factory=list)
+
+    def render(self, outcome):
+        return Rendered(outcome.reason, {})
+
+    def send(self, outcome):
+        if self.errors:
+            raise self.errors.pop(0)
+        self.heard.append(outcome.id)
+
+
+class FaultError(AwsError):
+    """The fault that a test makes."""
+
+
+class Faulty:
+    """A port whose n-th call, over all ports that share the counter, fails before or after its effect."""
+
+    def __init__(self, port, counter):
+        self._port = port
+        self._counter = counter
+
+    def __getattr__(self, name):
+        method = getattr(self._port, name)
+
+        def call(*arguments, **named):
+            self._counter.calls += 1
+            is_now = self._counter.calls == self._counter.fails_at
+            if is_now and not self._counter.after_effect:
+                raise FaultError(f"{name}: before its effect")
+            answer = method(*arguments, **named)
+            if is_now:
+                raise FaultError(f"{name}: after its effect")
+            return answer
+
+        return call
+
+
+@dataclass
+class Counter:
+    fails_at: int | None = None
+    after_effect: bool = False
+    calls: int = 0

@@ -1,0 +1,312 @@
+from dataclasses import replace
+
+import pytest
+from fakes import NOW, Counter, FakePorts, FaultError, Faulty
+
+from ecr_warden.adapters.eventbridge import parse_image_action
+from ecr_warden.domain.policy import Mode, Policy, Rule, Severity, TagAction, TagRules
+from ecr_warden.domain.tag_rules import Allowed, NotJudged, Violation
+from ecr_warden.use_cases.enforce_tag_rules import enforce_tag_rules
+from ecr_warden.use_cases.tag_actions import MAX_JOURNALED_MANIFEST
+
+OLD, NEW = "sha256:" + "ab" * 32, "sha256:" + "cd" * 32
+QUARANTINE_TAG = "quarantine-abababababab-latest"
+REPOSITORY = "team/app"
+
+
+def policy(action, mode=Mode.ENFORCE, allow=()):
+    rules = TagRules(line=5, deny=("latest",), allow=allow, on_violation=action, severity=Severity.HIGH)
+    return Policy("policy.yaml", mode=mode, rules=(Rule(line=4, match=("**",), tags=rules),))
+
+
+@pytest.fixture
+def push(push_event):
+    return parse_image_action(
+        push_event(image_tag="latest", repository_name=REPOSITORY, image_digest=OLD) | {"id": "event-1"}
+    )
+
+
+@pytest.fixture
+def ports():
+    found = FakePorts()
+    found.registry.push(REPOSITORY, OLD, "latest")
+    return found
+
+
+def enforce(push, ports, action=TagAction.QUARANTINE, **options):
+    return enforce_tag_rules(push, policy=policy(action, **options), ports=ports)
+
+
+def test_quarantine_keeps_the_digest_under_its_quarantine_tag_alone(push, ports):
+    outcome = enforce(push, ports).outcome
+    assert ports.registry.tags_of(REPOSITORY, OLD) == [QUARANTINE_TAG]
+    assert outcome.changed is True
+    assert (outcome.action, outcome.mode, outcome.severity) == ("quarantine", "enforce", "high")
+    assert QUARANTINE_TAG in outcome.reason
+    assert QUARANTINE_TAG in outcome.next_step
+
+
+def test_a_quarantine_is_journaled_with_before_and_after_and_closed(push, ports):
+    outcome = enforce(push, ports).outcome
+    (change,) = ports.journal.entries.values()
+    assert outcome.change_ids == (change.id,)
+    assert change.id in ports.journal.done
+    assert change.before == {"image_tag": "latest", "image_digest": OLD}
+    assert change.after == {"image_tag": QUARANTINE_TAG, "image_digest": OLD}
+    assert (change.section, change.repository, change.begun_at) == ("tags", REPOSITORY, NOW)
+    assert (change.rule.file, change.rule.line) == ("policy.yaml", 5)
+
+
+def test_the_images_other_tags_stay(push, ports):
+    ports.registry.push(REPOSITORY, OLD, "v1.0.0", "stable")
+    enforce(push, ports)
+    assert ports.registry.tags_of(REPOSITORY, OLD) == [QUARANTINE_TAG, "stable", "v1.0.0"]
+
+
+def test_twice_delivered_is_once_done_and_the_same_outcome(push, ports):
+    first = enforce(push, ports).outcome
+    second = enforce(push, ports).outcome
+    assert second == first
+    assert len(ports.journal.entries) == 1
+
+
+def test_a_tag_that_a_person_put_back_is_not_taken_again_by_a_late_delivery(push, ports):
+    enforce(push, ports)
+    ports.registry.push(REPOSITORY, OLD, "latest")
+    enforce(push, ports)
+    assert "latest" in ports.registry.tags_of(REPOSITORY, OLD)
+
+
+@pytest.mark.parametrize("action", [TagAction.QUARANTINE, TagAction.DELETE])
+def test_a_tag_that_has_moved_since_the_event_is_left_to_its_own_event(push, ports, action):
+    ports.registry.push(REPOSITORY, NEW, "latest")
+    outcome = enforce(push, ports, action).outcome
+    assert ports.registry.tags_of(REPOSITORY, NEW) == ["latest"]
+    assert OLD in ports.registry.images[REPOSITORY]
+    assert outcome.changed is False
+    assert NEW in outcome.reason
+    assert outcome.severity is Severity.INFO
+    assert ports.journal.entries == {}
+
+
+@pytest.mark.parametrize("action", [TagAction.QUARANTINE, TagAction.DELETE])
+def test_a_tag_that_is_gone_is_said_to_be_gone(push, ports, action):
+    del ports.registry.tags[REPOSITORY]["latest"]
+    outcome = enforce(push, ports, action).outcome
+    assert outcome.changed is False
+    assert "no image has it any more" in outcome.reason
+
+
+@pytest.mark.parametrize("mode", [Mode.ENFORCE, Mode.AUDIT])
+def test_a_repository_that_is_gone_is_said_to_be_gone(push, mode):
+    ports = FakePorts()
+    outcome = enforce(push, ports, mode=mode).outcome
+    assert outcome.changed is False
+    assert "does not exist any more" in outcome.reason
+    assert ports.publisher.outcomes == [outcome]
+
+
+@pytest.mark.parametrize(
+    ("action", "mode", "said"),
+    [
+        (TagAction.NOTIFY, Mode.ENFORCE, "asks only to tell you"),
+        (TagAction.NOTIFY, Mode.AUDIT, "asks only to tell you"),
+        (TagAction.QUARANTINE, Mode.AUDIT, "in enforce mode it would quarantine"),
+        (TagAction.DELETE, Mode.AUDIT, "in enforce mode it would delete"),
+    ],
+)
+def test_notify_and_audit_change_nothing_and_tell(push, ports, action, mode, said):
+    outcome = enforce(push, ports, action, mode=mode).outcome
+    assert ports.registry.tags_of(REPOSITORY, OLD) == ["latest"]
+    assert ports.journal.entries == {}
+    assert outcome.changed is False
+    assert said in outcome.reason
+    assert ports.publisher.outcomes == [outcome]
+
+
+@pytest.mark.parametrize("sections", ["tags", "lifecycle tags", "all"])
+def test_an_exempt_repository_is_left_alone_and_nobody_is_told(push, ports, sections):
+    ports.registry.labels = {"ecr-warden:exempt": sections}
+    handled = enforce(push, ports)
+    assert isinstance(handled.decision, Allowed)
+    assert handled.outcome is None
+    assert "ecr-warden:exempt" in handled.reason
+    assert ports.registry.tags_of(REPOSITORY, OLD) == ["latest"]
+    assert ports.publisher.outcomes == []
+
+
+def test_a_repository_that_is_exempt_from_something_else_is_not_exempt(push, ports):
+    ports.registry.labels = {"ecr-warden:exempt": "lifecycle", "team": "all"}
+    assert enforce(push, ports).outcome.changed is True
+
+
+def test_what_ecr_refuses_is_told_with_its_reason_and_not_journaled(push, ports):
+    ports.registry.immutable = True
+    ports.registry.push(REPOSITORY, NEW, QUARANTINE_TAG)
+    outcome = enforce(push, ports).outcome
+    assert outcome.changed is False
+    assert "is immutable" in outcome.reason
+    assert ports.registry.tags_of(REPOSITORY, OLD) == ["latest"]
+    assert ports.journal.entries == {}
+
+
+def test_delete_takes_the_tag_and_the_image_and_keeps_its_manifest_in_the_journal(push, ports):
+    outcome = enforce(push, ports, TagAction.DELETE).outcome
+    assert ports.registry.images[REPOSITORY] == {}
+    (change,) = ports.journal.entries.values()
+    assert change.before["manifest"] == f"manifest of {OLD}"
+    assert change.before["manifest_media_type"] == "type"
+    assert change.after is None
+    assert outcome.changed is True
+    assert enforce(push, ports, TagAction.DELETE).outcome == outcome
+
+
+def test_an_image_in_use_is_not_deleted_and_its_users_are_named(push, ports):
+    ports.usage.users = ("ECS task arn:task",)
+    outcome = enforce(push, ports, TagAction.DELETE).outcome
+    assert ports.registry.tags_of(REPOSITORY, OLD) == ["latest"]
+    assert "ECS task arn:task" in outcome.reason
+    assert outcome.changed is False
+
+
+def test_the_child_of_an_index_is_not_deleted(push, ports):
+    ports.registry.children = {OLD}
+    outcome = enforce(push, ports, TagAction.DELETE).outcome
+    assert ports.registry.tags_of(REPOSITORY, OLD) == ["latest"]
+    assert "an image index refers to" in outcome.reason
+    assert ports.journal.entries == {}
+
+
+def test_an_image_whose_manifest_the_journal_cannot_hold_is_not_deleted(push, ports):
+    manifest = ports.registry.images[REPOSITORY][OLD]
+    ports.registry.images[REPOSITORY][OLD] = replace(manifest, body="x" * (MAX_JOURNALED_MANIFEST + 1))
+    outcome = enforce(push, ports, TagAction.DELETE).outcome
+    assert OLD in ports.registry.images[REPOSITORY]
+    assert "too large for the journal" in outcome.reason
+
+
+class Racing:
+    """A registry in which another push moves the tag just before the n-th call of a method."""
+
+    def __init__(self, registry, method, number, *other_tags):
+        self._registry = registry
+        self._race = (method, number)
+        self._other_tags = other_tags
+        self._calls = 0
+
+    def __getattr__(self, name):
+        if name == self._race[0]:
+            self._calls += 1
+            if self._calls == self._race[1]:
+                self._registry.push(REPOSITORY, NEW, "latest", *self._other_tags)
+        return getattr(self._registry, name)
+
+
+def test_a_tag_that_moves_while_its_image_is_quarantined_stays_where_it_went(push, ports):
+    registry = ports.registry
+    ports.registry = Racing(registry, "find_manifest", 2)
+    outcome = enforce(push, ports).outcome
+    assert registry.tags_of(REPOSITORY, NEW) == ["latest"]
+    assert registry.tags_of(REPOSITORY, OLD) == [QUARANTINE_TAG]
+    assert outcome.changed is True
+
+
+def test_a_tag_that_moves_while_the_users_are_looked_for_is_not_deleted(push, ports):
+    registry = ports.registry
+    ports.registry = Racing(registry, "find_manifest", 2)
+    outcome = enforce(push, ports, TagAction.DELETE).outcome
+    assert registry.tags_of(REPOSITORY, NEW) == ["latest"]
+    assert OLD in registry.images[REPOSITORY]
+    assert outcome.changed is False
+
+
+def test_a_tag_that_moves_in_the_moment_of_its_removal_is_put_back(push, ports):
+    registry = ports.registry
+    ports.registry = Racing(registry, "remove_tag", 1, "v2.0.0")
+    outcome = enforce(push, ports).outcome
+    assert registry.tags_of(REPOSITORY, NEW) == ["latest", "v2.0.0"]
+    assert registry.tags_of(REPOSITORY, OLD) == [QUARANTINE_TAG]
+    assert "it was put back there" in outcome.reason
+
+
+def test_an_image_lost_in_the_moment_of_a_removal_is_told_as_critical_with_what_to_do(push, ports):
+    ports.registry = Racing(ports.registry, "remove_tag", 1)
+    outcome = enforce(push, ports).outcome
+    assert outcome.severity is Severity.CRITICAL
+    assert f"Push {NEW} again now" in outcome.next_step
+
+
+def test_a_push_that_breaks_no_rule_touches_no_port(push):
+    handled = enforce_tag_rules(replace(push, image_tag="v1.0.0"), policy=policy("notify"), ports=None)
+    assert isinstance(handled.decision, Allowed)
+    assert handled.outcome is None
+
+
+def test_a_new_action_type_is_passed_over_and_counted(push, ports):
+    handled = enforce(replace(push, action_type="TELEPORT"), ports)
+    assert isinstance(handled.decision, NotJudged)
+    assert ports.metrics.counted == [("UnknownActionTypes", {})]
+    assert ports.publisher.outcomes == []
+
+
+def test_violations_and_actions_are_counted(push, ports):
+    enforce(push, ports)
+    assert ports.metrics.counted == [
+        ("TagViolations", {"mode": "enforce"}),
+        ("Actions", {"action": "quarantine"}),
+    ]
+
+
+def test_the_next_step_names_what_is_allowed(push, ports):
+    handled = enforce(push, ports, TagAction.NOTIFY, allow=("semver", "release-*"))
+    assert isinstance(handled.decision, Violation)
+    assert "semver, release-*" in handled.outcome.next_step
+
+
+CALLS = {TagAction.QUARANTINE: 8, TagAction.DELETE: 8, TagAction.NOTIFY: 2}
+
+
+def faulty(ports, **options):
+    counter = Counter(**options)
+    found = FakePorts()
+    for name in ("registry", "journal", "usage", "publisher"):
+        setattr(found, name, Faulty(getattr(ports, name), counter))
+    return found, counter
+
+
+@pytest.mark.parametrize("action", CALLS)
+def test_an_action_makes_as_many_calls_as_it_needs(push, ports, action):
+    found, counter = faulty(ports)
+    enforce(push, found, action)
+    assert counter.calls == CALLS[action]
+
+
+@pytest.mark.parametrize("after_effect", [False, True])
+@pytest.mark.parametrize(
+    ("action", "call"), [(action, n + 1) for action in CALLS for n in range(CALLS[action])]
+)
+def test_a_fault_at_any_call_and_another_delivery_end_as_if_there_had_been_none(
+    push, ports, action, call, after_effect
+):
+    smooth = FakePorts()
+    smooth.registry.push(REPOSITORY, OLD, "latest")
+    expected = enforce(push, smooth, action).outcome
+    found, _ = faulty(ports, fails_at=call, after_effect=after_effect)
+    with pytest.raises(FaultError):
+        enforce(push, found, action)
+    outcome = enforce(push, ports, action).outcome
+    assert outcome == expected
+    assert ports.registry == smooth.registry
+    assert ports.journal == smooth.journal
+    assert {published.id for published in ports.publisher.outcomes} == {expected.id}
+
+
+def test_what_an_interrupted_delivery_began_and_another_push_overtook_is_forgotten(push, ports):
+    found, _ = faulty(ports, fails_at=4)
+    with pytest.raises(FaultError, match="add_tag: before"):
+        enforce(push, found)
+    ports.registry.push(REPOSITORY, NEW, "latest")
+    outcome = enforce(push, ports).outcome
+    assert outcome.changed is False
+    assert ports.journal.entries == {}
+    assert ports.registry.tags_of(REPOSITORY, NEW) == ["latest"]
