@@ -9,6 +9,7 @@ from ecr_warden.domain.artifacts import Artifact, classify
 from ecr_warden.domain.events import ImageAction
 from ecr_warden.domain.globs import matches_glob
 from ecr_warden.domain.policy import Mode, Policy, RuleReference, Severity, TagAction, TagException, TagRules
+from ecr_warden.domain.quarantine import quarantined_digest
 from ecr_warden.domain.resolution import PassedOver, resolve_tags
 from ecr_warden.domain.tag_patterns import matches_tag
 from ecr_warden.domain.tag_rules import Allowed, NotJudged, Violation, judge_push
@@ -99,7 +100,8 @@ def _push(repository: str, tag: str | None, artifact: Artifact, now: datetime) -
         action_type="PUSH",
         result="SUCCESS",
         repository_name=repository,
-        image_digest="",
+        # A quarantine tag is judged as the tag of the image that it names.
+        image_digest=quarantined_digest(tag or "") or "",
         image_tag=tag,
         manifest_media_type=None,
         artifact_media_type=MEDIA_TYPES[artifact],

@@ -229,6 +229,24 @@ def test_a_tag_that_moves_in_the_moment_of_its_removal_is_put_back(push, ports):
     assert "it was put back there" in outcome.reason
 
 
+def test_a_tag_that_yet_another_push_took_is_left_there(push, ports):
+    registry = ports.registry
+    third = "sha256:" + "ef" * 32
+
+    class Crowded(Racing):
+        def find_manifest_by_digest(self, repository_name, image_digest):
+            found = registry.find_manifest_by_digest(repository_name, image_digest)
+            registry.push(REPOSITORY, third, "latest")
+            registry.immutable = True
+            return found
+
+    ports.registry = Crowded(registry, "remove_tag", 1, "v2.0.0")
+    outcome = enforce(push, ports).outcome
+    assert registry.tags_of(REPOSITORY, third) == ["latest"]
+    assert "by now elsewhere again" in outcome.reason
+    assert outcome.change_ids[0] in ports.journal.done
+
+
 def test_an_image_lost_in_the_moment_of_a_removal_is_told_as_critical_with_what_to_do(push, ports):
     ports.registry = Racing(ports.registry, "remove_tag", 1)
     outcome = enforce(push, ports).outcome

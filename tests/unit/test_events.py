@@ -8,11 +8,12 @@ from hypothesis import strategies as st
 from ecr_warden.adapters.eventbridge import parse_image_action
 from ecr_warden.errors import MalformedEventError
 
-EVENTS = sorted((Path(__file__).parents[2] / "events").glob("ecr_*_action_*.json"))
+FOLDER = Path(__file__).parents[2] / "events"
+EVENTS = sorted([*FOLDER.glob("ecr_image_action_*.json"), *FOLDER.glob("ecr_referrer_action_*.json")])
 
 
 @pytest.mark.parametrize("path", EVENTS, ids=lambda path: path.stem)
-def test_every_sample_of_aws_is_read(path):
+def test_every_sample_of_an_image_action_is_read(path):
     event = json.loads(path.read_text())
     action = parse_image_action(event)
     assert action.repository_name == event["detail"]["repository-name"]

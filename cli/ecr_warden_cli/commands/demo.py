@@ -19,12 +19,14 @@ if TYPE_CHECKING:
 @json_option
 def demo(*, as_json: bool) -> None:
     """Run the main job in an embedded AWS and show what each event caused. Exit status 0 if all was right."""
+    out = console()
     progress = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
-        console=Console(stderr=True),
+        # On a terminal the steps and the progress share one console, or they would overwrite each other.
+        console=out if out.is_terminal and not as_json else Console(stderr=True),
         transient=True,
     )
     with progress:
@@ -42,8 +44,8 @@ def demo(*, as_json: bool) -> None:
                 progress.update(task, description=step.title)
                 shown.append(step)
                 if not as_json:
-                    progress.console.print("")
-                    show_caused(console(), step.caused, title=f"{len(shown)}. {step.title}")
+                    out.print()
+                    show_caused(out, step.caused, title=f"{len(shown)}. {step.title}")
     if as_json:
         steps_as_json = [
             {"title": step.title, "problems": step.problems, **step.caused.as_json()} for step in shown
@@ -52,11 +54,11 @@ def demo(*, as_json: bool) -> None:
             json.dumps({"steps": steps_as_json, "ok": not any(s.problems for s in shown)}, default=str)
         )
     else:
-        _summary(shown)
+        _summary(out, shown)
     raise SystemExit(int(any(step.problems for step in shown)))
 
 
-def _summary(shown: list["Shown"]) -> None:
+def _summary(out: Console, shown: list["Shown"]) -> None:
     table = Table(title="What came of it", title_justify="left", show_edge=False, pad_edge=False)
     for column in ("", "step", "changes", "told", "as it should be"):
         table.add_column(column)
@@ -64,7 +66,6 @@ def _summary(shown: list["Shown"]) -> None:
         told = ", ".join(message.channel for message in step.caused.messages) or "nobody"
         verdict = "[red]no: " + "; ".join(step.problems) if step.problems else "[green]yes"
         table.add_row(str(number), step.title, str(len(step.caused.changes)), told, verdict)
-    out = console()
     out.print()
     out.print(table)
     wrong = sum(bool(step.problems) for step in shown)

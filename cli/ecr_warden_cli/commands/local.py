@@ -1,6 +1,7 @@
 """The local command: an AWS on a loopback port, with the stack in it and the functions reacting."""
 
 import json
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ecr_warden_cli.commands.common import json_option, policy_option, read_policy
+from ecr_warden_cli.commands.reading import read_event
 from ecr_warden_cli.commands.showing import console, show_caused
 
 if TYPE_CHECKING:
@@ -30,8 +32,27 @@ _PAUSE_SECONDS = 0.2
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write a copy of the built template beside it to this file; its functions talk to this AWS.",
 )
+@click.option(
+    "--seed",
+    "seeds",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Make the repository and the image that this event names. May be given many times.",
+)
+@click.option(
+    "--react/--no-react", default=True, help="Leave events to functions elsewhere, as in sam local."
+)
 def local(  # noqa: PLR0913  # one for each option
-    *, policy: Path, as_json: bool, host: str, port: int, account: str, region: str, sam_template: Path | None
+    *,
+    policy: Path,
+    as_json: bool,
+    host: str,
+    port: int,
+    account: str,
+    region: str,
+    sam_template: Path | None,
+    seeds: tuple[Path, ...],
+    react: bool,
 ) -> None:
     """Keep an AWS with the stack in it on a loopback port, until Ctrl-C.
 
@@ -48,8 +69,10 @@ def local(  # noqa: PLR0913  # one for each option
             stack = aws.stack(account, region)
             if sam_template is not None:
                 write_sam_template(sam_template, stack, url)
+            for seed in seeds:
+                aws.seed({**read_event(seed), "account": account, "region": region})
             _say_ready(url, account, region, as_json=as_json)
-            _react_for_ever(aws, stack, as_json=as_json)
+            _react_for_ever(aws, stack, as_json=as_json) if react else _wait_for_ever()
     except KeyboardInterrupt:
         click.echo("stopped", err=True)
     except OSError as error:
@@ -61,6 +84,8 @@ def local(  # noqa: PLR0913  # one for each option
 def _say_ready(url: str, account: str, region: str, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"endpoint_url": url, "account": account, "region": region}))
+        # A script that reads this waits for it.
+        sys.stdout.flush()
         return
     click.echo(f"""\
 An AWS with the stack ecr-warden in it listens on {url} (account {account}). In another terminal:
@@ -73,6 +98,11 @@ An AWS with the stack ecr-warden in it listens on {url} (account {account}). In 
 
 What the functions do is shown here. Ctrl-C stops it.
 """)
+
+
+def _wait_for_ever() -> None:
+    while True:
+        time.sleep(_PAUSE_SECONDS)
 
 
 def _react_for_ever(aws: "LocalAws", stack: "LocalStack", *, as_json: bool) -> None:

@@ -9,12 +9,11 @@ from typing import Any
 import click
 
 from ecr_warden.domain.policy import Policy
-from ecr_warden.errors import EcrWardenError, MalformedEventError
+from ecr_warden.errors import EcrWardenError
 from ecr_warden_cli.caused import Caused, error_as_json
 from ecr_warden_cli.commands.common import json_option, policy_option, read_policy
+from ecr_warden_cli.commands.reading import read_event
 from ecr_warden_cli.commands.showing import console, show_caused
-
-_ENVELOPE = ("account", "region")
 
 
 @click.command()
@@ -77,21 +76,7 @@ def _replayed(
     for path in paths:
         event: dict[str, Any] = {}
         try:
-            event = _read(path)
+            event = read_event(path)
             yield path, deliver(event)
         except EcrWardenError as error:
             yield path, Caused(event.get("id"), event.get("detail-type"), error=error_as_json(error))
-
-
-def _read(path: Path) -> dict[str, Any]:
-    """Read an event as EventBridge would send it; what every event has must be there."""
-    try:
-        event = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise MalformedEventError(str(path), f"not JSON: {error}") from error
-    if not isinstance(event, dict):
-        raise MalformedEventError(str(path), f"expected an event's object, got {type(event).__name__}")
-    for field in _ENVELOPE:
-        if not isinstance(event.get(field), str) or not event[field]:
-            raise MalformedEventError(field, f"expected text, as in every event, got {event.get(field)!r}")
-    return event

@@ -5,6 +5,7 @@ import re
 from rich.console import Console
 from rich.padding import Padding
 from rich.panel import Panel
+from rich.table import Table
 from rich.text import Text
 
 from ecr_warden_cli.caused import Caused, Message
@@ -53,7 +54,12 @@ def _show_messages(out: Console, caused: Caused) -> None:
 
 
 def _line(out: Console, label: str, text: str, style: str = "") -> None:
-    out.print(Padding(Text.assemble((f"{label:<9} ", "dim"), (text, style)), (0, 0, 0, 2)))
+    # A grid keeps what does not fit into one line under its own beginning.
+    grid = Table.grid(padding=(0, 1))
+    grid.add_column(width=9)
+    grid.add_column(overflow="fold")
+    grid.add_row(Text(label, "dim"), Text(text, style))
+    out.print(Padding(grid, (0, 0, 0, 2), expand=False))
 
 
 def _change(change: dict[str, object]) -> str:
@@ -61,9 +67,10 @@ def _change(change: dict[str, object]) -> str:
 
 
 def _short(value: object) -> str:
-    if not isinstance(value, dict):
-        return "nothing" if value is None else str(value)
-    return " ".join(str(part)[:40] for name, part in value.items() if not name.startswith("manifest"))
+    """Say what matters of a side of a change; the whole is in the journal."""
+    if isinstance(value, dict) and "image_tag" in value:
+        return f"{value['image_tag']} ({value['image_digest'][:19]})"
+    return "nothing" if value is None else str(value)
 
 
 def _title(message: Message) -> str:

@@ -1,6 +1,7 @@
 """The local AWS as a whole: stacks where events need them, and what each event caused."""
 
 import json
+import logging
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -185,6 +186,8 @@ def served_aws(
     """Run a local AWS that listens on a port; give it with its endpoint's URL."""
     with ExitStack() as parts:
         parts.enter_context(clusters_known())
+        # A line for each call would hide what the functions do.
+        logging.getLogger("werkzeug").setLevel(logging.WARNING)
         server = ThreadedMotoServer(ip_address=host, port=port, verbose=False)
         server.start()
         parts.callback(server.stop)

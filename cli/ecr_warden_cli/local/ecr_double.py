@@ -30,6 +30,14 @@ TAGS_AN_IMAGE: Final = 1000
 _TAG: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,299}", re.ASCII)
 
 
+def _error(code: str, message: str) -> Exception:
+    """Give one of ECR's errors that moto lacks; moto tells the service by the class's module."""
+    error: Exception = type(code, (ServiceException,), {"code": code, "__module__": "moto.ecr.exceptions"})(
+        message
+    )
+    return error
+
+
 def put_image(  # noqa: PLR0913, PLR0917  # moto's signature
     backend: ECRBackend,
     repository_name: str,
@@ -48,7 +56,7 @@ def put_image(  # noqa: PLR0913, PLR0917  # moto's signature
     image = _stored(repository, image_manifest)
     true_digest = image.image_digest if image else _digest(image_manifest)
     if digest is not None and digest != true_digest:
-        raise ServiceException(
+        raise _error(
             "ImageDigestDoesNotMatchException", f"The digest {digest} is not the manifest's: {true_digest}"
         )
     if image is None:
@@ -61,7 +69,7 @@ def put_image(  # noqa: PLR0913, PLR0917  # moto's signature
             repository_name=repository_name,
         )
     elif len(image.image_tags) >= TAGS_AN_IMAGE:
-        raise ServiceException("LimitExceededException", f"An image can have {TAGS_AN_IMAGE} tags")
+        raise _error("LimitExceededException", f"An image can have {TAGS_AN_IMAGE} tags")
     if image_tag is not None:
         _free_tag(repository, image_tag)
     if image is None:
@@ -113,9 +121,7 @@ def children(manifest: str) -> set[str]:
 def _check_children(repository: Repository, manifest: str) -> None:
     missing = children(manifest) - {image.image_digest for image in repository.images}
     if missing:
-        raise ServiceException(
-            "ReferencedImagesNotFoundException", f"The images {sorted(missing)} do not exist"
-        )
+        raise _error("ReferencedImagesNotFoundException", f"The images {sorted(missing)} do not exist")
 
 
 def _free_tag(repository: Repository, image_tag: str) -> None:
@@ -124,7 +130,7 @@ def _free_tag(repository: Repository, image_tag: str) -> None:
     if holder is None:
         return
     if is_immutable(repository, image_tag):
-        raise ServiceException(
+        raise _error(
             "ImageTagAlreadyExistsException",
             f"The tag {image_tag} is immutable and names {holder.image_digest} in {repository.name}",
         )

@@ -1,5 +1,6 @@
 """`sam local invoke` against the local AWS."""
 
+import platform
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,10 @@ _OWN = (
 )
 
 
+def _architecture() -> str:
+    return "arm64" if platform.machine() in {"aarch64", "arm64"} else "x86_64"
+
+
 def write_sam_template(path: Path, stack: LocalStack, endpoint_url: str) -> None:
     """Write a copy of the built template beside it, whose functions talk to the local AWS.
 
@@ -32,6 +37,8 @@ def write_sam_template(path: Path, stack: LocalStack, endpoint_url: str) -> None
     for name, function in stack.functions.items():
         declared = {key: value for key, value in function.environment.items() if key not in _OWN}
         properties = template["Resources"][name]["Properties"]
+        # A container runs fast only on the processor that it was made for.
+        properties["Architectures"] = [_architecture()]
         properties.setdefault("Environment", {}).setdefault("Variables", {}).update(
             declared | {"AWS_ENDPOINT_URL": endpoint_url}
         )

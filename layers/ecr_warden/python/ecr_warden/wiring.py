@@ -3,14 +3,17 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from ecr_warden.adapters.metrics import CloudWatchMetrics
-from ecr_warden.adapters.notify_queue import NotifyQueue
 from ecr_warden.domain.events import ImageAction
 from ecr_warden.domain.policy import Channel as ChannelOfPolicy
 from ecr_warden.errors import PolicyError
 from ecr_warden.ports import Channel, Deliveries, Journal, Metrics, OutcomePublisher, Registry, Usage
 from ecr_warden.settings import ImageActionSettings, NotifySettings
+
+if TYPE_CHECKING:
+    from ecr_warden.adapters.notify_queue import NotifyQueue
 
 # The imports below stand inside the properties on purpose: a push that breaks no rule loads no SDK.
 # ruff: noqa: PLC0415
@@ -111,8 +114,9 @@ def channels(settings: NotifySettings) -> Callable[[ChannelOfPolicy], Channel]:
     return get
 
 
-def notify_queue(settings: NotifySettings) -> NotifyQueue:
+def notify_queue(settings: NotifySettings) -> "NotifyQueue":
     """Build the queue that NotifyFunction reads."""
     from ecr_warden.adapters.aws import client
+    from ecr_warden.adapters.notify_queue import NotifyQueue
 
     return NotifyQueue(client("sqs"), settings.queue_url)

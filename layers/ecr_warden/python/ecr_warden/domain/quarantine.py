@@ -7,12 +7,26 @@ from typing import Final
 # What OCI's distribution specification lets a tag be; ECR's API takes more, clients do not.
 MAX_TAG_LENGTH: Final = 128
 _HASH_LENGTH: Final = 8
-_QUARANTINE_TAG: Final = re.compile(r"quarantine-[0-9A-Za-z]{12}-.+", re.ASCII)
+_DIGEST_LENGTH: Final = 12
+_QUARANTINE_TAG: Final = re.compile(rf"quarantine-([0-9A-Za-z]{{{_DIGEST_LENGTH}}})-.+", re.ASCII)
 
 
-def is_quarantine_tag(image_tag: str) -> bool:
-    """Tell whether a tag is one that quarantining gave, whose own push event must cause nothing."""
-    return _QUARANTINE_TAG.fullmatch(image_tag) is not None
+def quarantined_digest(image_tag: str) -> str | None:
+    """Give the beginning of the digest that a quarantine tag names, or ``None`` for any other tag."""
+    match = _QUARANTINE_TAG.fullmatch(image_tag)
+    return None if match is None else match.group(1)
+
+
+def is_quarantine_tag(image_digest: str, image_tag: str) -> bool:
+    """Tell whether a tag is one that quarantining gave this image: its own push event must cause nothing.
+
+    The digest must be the image's own, so that nobody escapes the rules by such a name alone.
+    """
+    return quarantined_digest(image_tag) == _short(image_digest)
+
+
+def _short(image_digest: str) -> str:
+    return image_digest.rpartition(":")[2][:_DIGEST_LENGTH].ljust(_DIGEST_LENGTH, "0")
 
 
 def quarantine_tag(image_digest: str, image_tag: str) -> str:
@@ -20,8 +34,7 @@ def quarantine_tag(image_digest: str, image_tag: str) -> str:
 
     A name that would be too long for clients to pull keeps the old tag's beginning and a hash of it all.
     """
-    short_digest = image_digest.rpartition(":")[2][:12].ljust(12, "0")
-    tag = f"quarantine-{short_digest}-{image_tag}"
+    tag = f"quarantine-{_short(image_digest)}-{image_tag}"
     if len(tag) <= MAX_TAG_LENGTH:
         return tag
     digest_of_tag = sha256(image_tag.encode()).hexdigest()[:_HASH_LENGTH]

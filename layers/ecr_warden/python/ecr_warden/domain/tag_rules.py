@@ -47,7 +47,7 @@ def judge_push(push: ImageAction, policy: Policy) -> NotJudged | Allowed | Viola
         return NotJudged(ignored)
     if tag is None:
         return NotJudged("an untagged push breaks no tag rule")
-    if is_quarantine_tag(tag):
+    if is_quarantine_tag(push.image_digest, tag):
         return NotJudged("a quarantine tag is ECR Warden's own")
     if artifact is Artifact.REFERRER:
         return NotJudged("signatures, SBOMs and attestations are never judged")

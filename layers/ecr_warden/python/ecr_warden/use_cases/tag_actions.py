@@ -206,7 +206,11 @@ class _Removal:
         moved = f"In that moment another push had moved {tag} to {removed_from}"
         other = self.ports.registry.find_manifest_by_digest(repository, removed_from)
         if other is not None:
-            self.ports.registry.add_tag(repository, other, tag)
+            try:
+                self.ports.registry.add_tag(repository, other, tag)
+            except RefusedError:
+                # Immutable, and yet another push has it by now: the tag is where its owners want it.
+                return replace(self.done, what=f"{self.done.what} {moved}, and by now elsewhere again.")
             return replace(self.done, what=f"{self.done.what} {moved}: it was put back there.")
         return replace(
             self.done,

@@ -1,0 +1,306 @@
+"""The adapters of ECR, DynamoDB and the services that run images, on the local AWS."""
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from botocore.exceptions import ClientError, ReadTimeoutError
+from fakes import NOW, OUTCOME
+
+from ecr_warden.adapters.dynamodb import JOURNAL_KEPT, DynamoJournal
+from ecr_warden.adapters.ecr import EcrRegistry
+from ecr_warden.adapters.sns import SnsTopic
+from ecr_warden.adapters.usage import AwsUsage
+from ecr_warden.domain.images import Change, Manifest
+from ecr_warden.domain.policy import Channel
+from ecr_warden.errors import AwsError, ChannelError, PolicyError, RefusedError, RepositoryGoneError
+from ecr_warden.ports import Progress
+from ecr_warden.settings import NotifySettings
+from ecr_warden.wiring import channels
+from ecr_warden_cli.account.journal import FileJournal
+from ecr_warden_cli.local.inspector_double import CLUSTERS
+
+ACCOUNT, REGION = "123456789012", "us-east-1"
+URI = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/team/app"
+CHANGE = Change(
+    id="change-1",
+    account=ACCOUNT,
+    region=REGION,
+    repository="team/app",
+    section="tags",
+    before={"image_tag": "latest"},
+    after=None,
+    event_id="event-1",
+    rule=OUTCOME.rule,
+    begun_at=NOW,
+)
+
+
+@pytest.fixture
+def registry(aws):
+    return EcrRegistry(aws.ecr, account=ACCOUNT, region=REGION)
+
+
+def test_resource_tags_are_read(aws, registry):
+    aws.repository("team/tagged", tags=[{"Key": "team", "Value": "a"}])
+    assert registry.resource_tags("team/tagged") == {"team": "a"}
+    assert registry.resource_tags("team/app") == {}
+
+
+def test_a_manifest_is_found_by_tag_and_by_digest_to_the_byte(aws, registry):
+    digest = aws.push("v1.0.0")
+    found = registry.find_manifest("team/app", "v1.0.0")
+    assert found == registry.find_manifest_by_digest("team/app", digest)
+    assert found.digest == digest
+    assert found.media_type == "application/vnd.oci.image.manifest.v1+json"
+    assert json.loads(found.body)["config"]["seed"] == "1"
+    assert registry.find_manifest("team/app", "v2.0.0") is None
+
+
+def test_a_tag_is_added_once_and_again_is_well(aws, registry):
+    digest = aws.push("v1.0.0")
+    manifest = registry.find_manifest("team/app", "v1.0.0")
+    registry.add_tag("team/app", manifest, "kept")
+    registry.add_tag("team/app", manifest, "kept")
+    assert aws.tags(digest) == ["kept", "v1.0.0"]
+
+
+def test_an_immutable_tag_of_another_image_is_refused(aws, registry):
+    aws.repository("team/fixed", imageTagMutability="IMMUTABLE")
+    aws.push("kept", repository="team/fixed", seed="1")
+    aws.push("v1.0.0", repository="team/fixed", seed="2")
+    manifest = registry.find_manifest("team/fixed", "v1.0.0")
+    with pytest.raises(RefusedError, match="kept names another image"):
+        registry.add_tag("team/fixed", manifest, "kept")
+
+
+def test_an_image_with_all_the_tags_that_it_can_have_is_refused_one_more(aws, registry):
+    digest = aws.push("v1.0.0")
+    manifest = registry.find_manifest("team/app", "v1.0.0")
+    for number in range(999):
+        registry.add_tag("team/app", manifest, f"tag-{number}")
+    with pytest.raises(RefusedError, match="as many tags"):
+        registry.add_tag("team/app", manifest, "one-more")
+    assert len(aws.tags(digest)) == 1000
+
+
+def test_a_manifest_that_is_not_the_digests_is_an_error_and_not_stored(aws, registry):
+    aws.push("v1.0.0")
+    wrong = Manifest("sha256:" + "0" * 64, "{}", "application/vnd.oci.image.manifest.v1+json")
+    with pytest.raises(AwsError, match="ImageDigestDoesNotMatch"):
+        registry.add_tag("team/app", wrong, "kept")
+    assert len(aws.ecr.list_images(repositoryName="team/app")["imageIds"]) == 1
+
+
+def test_removing_a_tag_gives_the_digest_that_it_named(aws, registry):
+    digest = aws.push("v1.0.0", "v1.0.1")
+    assert registry.remove_tag("team/app", "v1.0.0") == digest
+    assert aws.tags(digest) == ["v1.0.1"]
+    assert registry.remove_tag("team/app", "v1.0.0") is None
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda registry: registry.resource_tags("team/none"),
+        lambda registry: registry.find_manifest("team/none", "v1"),
+        lambda registry: registry.remove_tag("team/none", "v1"),
+        lambda registry: registry.add_tag("team/none", Manifest("d", "{}", "application/x"), "v1"),
+    ],
+)
+def test_a_repository_that_is_not_there_is_said_to_be_gone(registry, call):
+    with pytest.raises(RepositoryGoneError):
+        call(registry)
+
+
+class Answering:
+    """An ECR that answers with status 200 and a failure, as it does when an image cannot be given."""
+
+    def batch_get_image(self, **_):
+        failure = {"failureCode": "KmsError", "failureReason": "the key is disabled"}
+        return {"images": [], "failures": [failure]}
+
+    batch_delete_image = batch_get_image
+
+
+def test_a_failure_in_an_answer_of_status_200_is_an_error():
+    registry = EcrRegistry(Answering(), account=ACCOUNT, region=REGION)
+    with pytest.raises(AwsError, match="KmsError: the key is disabled"):
+        registry.find_manifest("team/app", "v1")
+    with pytest.raises(AwsError, match="KmsError: the key is disabled"):
+        registry.remove_tag("team/app", "v1")
+
+
+@pytest.fixture(params=["DynamoDB", "file"])
+def journal(request, aws, tmp_path):
+    if request.param == "file":
+        found = FileJournal(tmp_path / "journal.sqlite3")
+        yield found
+        found.close()
+    else:
+        yield DynamoJournal(aws.client("dynamodb"), aws.stack.physical["JournalTable"])
+
+
+def test_a_change_is_begun_once_and_closed(journal):
+    assert journal.progress("change-1") is Progress.NEW
+    assert journal.begin(CHANGE) is Progress.NEW
+    assert journal.begin(CHANGE) is Progress.BEGUN
+    journal.finish("change-1")
+    assert journal.begin(CHANGE) is Progress.DONE
+    assert journal.progress("change-1") is Progress.DONE
+
+
+def test_a_change_that_was_not_made_is_forgotten_and_one_that_was_is_not(journal):
+    journal.cancel("change-1")
+    journal.begin(CHANGE)
+    journal.cancel("change-1")
+    assert journal.progress("change-1") is Progress.NEW
+    journal.begin(CHANGE)
+    journal.finish("change-1")
+    journal.cancel("change-1")
+    assert journal.progress("change-1") is Progress.DONE
+
+
+def test_the_journals_entry_has_all_that_taking_back_needs_and_an_end(aws):
+    table = aws.stack.physical["JournalTable"]
+    DynamoJournal(aws.client("dynamodb"), table).begin(CHANGE)
+    (item,) = aws.client("dynamodb").scan(TableName=table)["Items"]
+    assert json.loads(item["before"]["S"]) == {"image_tag": "latest"}
+    assert json.loads(item["after"]["S"]) is None
+    assert (item["event_id"]["S"], item["rule"]["S"]) == ("event-1", "policy.yaml:7")
+    assert int(item["expires_at"]["N"]) == int((NOW + JOURNAL_KEPT).timestamp())
+    assert timedelta(days=365) < JOURNAL_KEPT
+
+
+def test_a_table_that_is_gone_is_an_error_to_try_again(aws):
+    journal = DynamoJournal(aws.client("dynamodb"), "none")
+    for call in (lambda: journal.begin(CHANGE), lambda: journal.progress("c"), lambda: journal.cancel("c")):
+        with pytest.raises(AwsError):
+            call()
+
+
+@pytest.fixture
+def who_uses(aws):
+    usage = AwsUsage(
+        ecs=aws.client("ecs"),
+        functions=aws.client("lambda"),
+        inspector=aws.client("inspector2"),
+        account=ACCOUNT,
+        region=REGION,
+    )
+    return lambda digest="sha256:ab", tag="latest": usage.who_uses("team/app", digest, tag)
+
+
+def run_service(aws, image, *, tasks=0):
+    ecs = aws.client("ecs")
+    ecs.create_cluster(clusterName="prod")
+    container = {"name": "web", "image": image, "memory": 128}
+    ecs.register_task_definition(family="web", containerDefinitions=[container])
+    ecs.create_service(cluster="prod", serviceName="web", taskDefinition="web", desiredCount=1)
+    if tasks:
+        ecs.run_task(cluster="prod", taskDefinition="web", count=tasks, launchType="FARGATE")
+
+
+def test_an_image_that_nothing_runs_has_no_user(aws, who_uses):
+    run_service(aws, f"{URI}:v1.0.0", tasks=1)
+    assert who_uses() == ()
+
+
+@pytest.mark.parametrize("image", [f"{URI}:latest", f"{URI}@sha256:ab"])
+def test_an_ecs_service_uses_the_image_of_its_task_definition(aws, who_uses, image):
+    run_service(aws, image)
+    (user,) = who_uses()
+    assert user.startswith("ECS service arn:aws:ecs:")
+
+
+class RunningTask:
+    """An ECS whose one task has pulled a digest, which its definition does not name."""
+
+    def __init__(self, ecs):
+        self._ecs = ecs
+
+    def __getattr__(self, name):
+        return getattr(self._ecs, name)
+
+    def get_paginator(self, name):
+        if name != "list_tasks":
+            return self._ecs.get_paginator(name)
+
+        class Tasks:
+            def paginate(self, **_):
+                return [{"taskArns": [f"task-{number}" for number in range(150)]}]
+
+        return Tasks()
+
+    def describe_tasks(self, *, tasks, **_):
+        assert len(tasks) <= 100, "DescribeTasks takes 100 tasks a call"
+        digest = "sha256:ab" if "task-120" in tasks else "sha256:cd"
+        return {"tasks": [{"taskArn": tasks[0], "containers": [{"image": "x", "imageDigest": digest}]}]}
+
+
+def test_a_running_task_uses_the_digest_that_it_pulled(aws):
+    aws.client("ecs").create_cluster(clusterName="prod")
+    usage = AwsUsage(
+        ecs=RunningTask(aws.client("ecs")),
+        functions=aws.client("lambda"),
+        inspector=aws.client("inspector2"),
+        account=ACCOUNT,
+        region=REGION,
+    )
+    assert usage.who_uses("team/app", "sha256:ab", "latest") == ("ECS task task-100",)
+
+
+def test_a_lambda_function_uses_the_image_of_its_code(aws, who_uses):
+    aws.push("latest")
+    role = aws.client("iam").create_role(
+        RoleName="r", AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": []})
+    )["Role"]["Arn"]
+    create = aws.client("lambda").create_function
+    create(FunctionName="image", Role=role, PackageType="Image", Code={"ImageUri": f"{URI}:latest"})
+    assert [user.partition(":function:")[2] for user in who_uses()] == ["image"]
+
+
+def test_a_cluster_that_inspector_knows_uses_the_image(who_uses, monkeypatch):
+    arn = f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/team/app/sha256:ab"
+    cluster = {"clusterArn": "arn:aws:eks:us-east-1:1:cluster/prod", "clusterDetails": []}
+    monkeypatch.setitem(CLUSTERS, arn, [cluster])
+    assert who_uses() == ("cluster arn:aws:eks:us-east-1:1:cluster/prod",)
+
+
+class Denied:
+    def get_paginator(self, name):
+        raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, name)
+
+
+def test_what_could_not_be_found_out_counts_as_in_use():
+    usage = AwsUsage(ecs=Denied(), functions=Denied(), inspector=Denied(), account=ACCOUNT, region=REGION)
+    users = usage.who_uses("team/app", "sha256:ab", "latest")
+    assert len(users) == 4
+    assert all("it could not be found out" in user and "AccessDenied" in user for user in users)
+    assert {word for user in users for word in ("ECS", "Lambda", "Inspector") if word in user} == {
+        "ECS",
+        "Lambda",
+        "Inspector",
+    }
+
+
+class TimingOut:
+    def publish(self, **_):
+        raise ReadTimeoutError(endpoint_url="https://sns")
+
+
+def test_a_topic_that_did_not_answer_in_time_may_have_taken_the_message():
+    with pytest.raises(ChannelError) as raised:
+        SnsTopic(TimingOut(), "arn", "ops").send(OUTCOME)
+    assert raised.value.surely_failed is False
+
+
+@pytest.mark.usefixtures("aws")
+def test_a_channel_is_built_once_and_an_unknown_type_is_refused():
+    get = channels(NotifySettings("", "", "", "arn:aws:sns:us-east-1:1:t", ""))
+    ops, team = Channel("ops", 1, "sns"), Channel("team", 2, "slack", "secret")
+    assert get(ops) is get(ops)
+    assert get(team) is get(team)
+    with pytest.raises(PolicyError, match="carrier-pigeon"):
+        get(replace(ops, name="x", type="carrier-pigeon"))

@@ -1,0 +1,337 @@
+"""The commands, as people run them."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+import boto3
+import pytest
+from click.testing import CliRunner
+from moto.server import ThreadedMotoServer
+
+from ecr_warden_cli.main import main
+
+ROOT = Path(__file__).parents[2]
+EVENTS = sorted((ROOT / "events").glob("*.json"))
+COMMAND = Path(sys.executable).parent / "ecr-warden"
+KEYS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "AWS_DEFAULT_REGION": "us-west-2"}
+POLICY = """\
+version: 1
+mode: enforce
+rules:
+  - match: ["**"]
+    tags: {allow: [semver], deny: [latest], on_violation: quarantine}
+channels:
+  ops: {type: sns}
+routes:
+  - {to: [ops]}
+"""
+
+
+@pytest.fixture
+def policy(tmp_path):
+    path = tmp_path / "policy.yaml"
+    path.write_text(POLICY)
+    return path
+
+
+@pytest.fixture
+def replay(policy):
+    def run(*paths, arguments=("--json",), env=None):
+        done = CliRunner().invoke(
+            main, ["replay", *map(str, paths), "--policy", str(policy), *arguments], env=env
+        )
+        if "--json" not in arguments:
+            return done
+        return done, [json.loads(line) for line in done.stdout.splitlines()]
+
+    return run
+
+
+@pytest.fixture
+def event_file(tmp_path, sample):
+    def write(name, **detail):
+        event = sample("ecr_image_action_push")
+        event["detail"] |= {key.replace("_", "-"): value for key, value in detail.items()}
+        path = tmp_path / f"{name}.json"
+        path.write_text(json.dumps(event))
+        return path
+
+    return write
+
+
+def test_every_sample_is_replayed_to_the_function_that_it_is_for_and_none_fails(replay):
+    done, results = replay(*EVENTS)
+    assert done.exit_code == 0, done.output
+    for path, result in zip(EVENTS, results, strict=True):
+        is_image_action = result["detail_type"] in {"ECR Image Action", "ECR Referrer Action"}
+        assert result["functions"] == (["ImageActionFunction"] if is_image_action else []), path.name
+        assert result["error"] is None
+        assert result["event_id"] == json.loads(path.read_text())["id"]
+
+
+def test_a_denied_push_shows_its_outcome_change_and_message(replay):
+    done, (result,) = replay(ROOT / "events/ecr_image_action_push.json")
+    assert done.exit_code == 0
+    assert list(result) == [
+        "event_id",
+        "detail_type",
+        "functions",
+        "decisions",
+        "outcomes",
+        "changes",
+        "messages",
+        "error",
+    ]
+    (change,) = result["changes"]
+    assert set(change) == {"id", "repository", "section", "before", "after"}
+    (message,) = result["messages"]
+    assert set(message) == {"channel", "type", "text", "payload"}
+    assert (message["channel"], message["type"]) == ("ops", "sns")
+
+
+def test_what_is_no_event_is_an_error_of_its_own_and_the_others_are_replayed(replay, tmp_path, event_file):
+    broken = {"broken": "{", "list": "[]", "empty": "{}"}
+    paths = []
+    for name, text in broken.items():
+        paths.append(tmp_path / f"{name}.json")
+        paths[-1].write_text(text)
+    done, results = replay(*paths, event_file("malformed", repository_name=7), event_file("good"))
+    assert done.exit_code == 1
+    assert [result["error"] and result["error"]["type"] for result in results] == [
+        "MalformedEventError"
+    ] * 4 + [None]
+    assert "not JSON" in results[0]["error"]["message"]
+    assert "account" in results[2]["error"]["message"]
+    assert "detail.repository-name" in results[3]["error"]["message"]
+    assert len(results[4]["messages"]) == 1
+
+
+def test_a_missing_event_file_is_wrong_usage(replay):
+    done, _ = replay("no-such-file.json")
+    assert done.exit_code == 2
+
+
+def test_people_see_the_rule_the_decision_the_change_and_the_message(replay, event_file):
+    done = replay(event_file("denied"), event_file("allowed", image_tag="v1.0.0"), arguments=())
+    assert done.exit_code == 0
+    text = " ".join(done.stdout.split())
+    assert re.search(r"rule \S*policy.yaml:5 match \*\*, enforce mode", text)
+    assert "The tag latest is denied by the pattern latest." in text
+    assert "latest (sha256:7f5b2640fe6f) → quarantine-7f5b2640fe6f-latest" in text
+    assert "Subject: [MEDIUM] Tag quarantined: my-repository-name:latest" in text
+    assert re.search(r"nothing to do: the tag v1.0.0 keeps \S*policy.yaml:5", text)
+
+
+def test_people_see_what_failed_and_what_no_function_is_for(replay, event_file):
+    scan = ROOT / "events/ecr_image_scan_complete.json"
+    done = replay(event_file("malformed", result=None), scan, arguments=())
+    assert done.exit_code == 1
+    assert "failed    MalformedEventError: detail.result" in done.stdout
+    assert "no function: no rule of the template takes it" in done.stdout
+
+
+def test_a_tag_that_two_pushes_gave_in_turn_is_taken_from_both_images(replay, event_file):
+    first, second = (
+        event_file("1", image_digest="sha256:" + "a" * 64),
+        event_file("2", image_digest="sha256:" + "b" * 64),
+    )
+    _, results = replay(first, second)
+    kept = [result["changes"][0]["after"]["image_tag"] for result in results]
+    assert kept == ["quarantine-aaaaaaaaaaaa-latest", "quarantine-bbbbbbbbbbbb-latest"]
+
+
+def test_the_demo_shows_all_its_steps_going_as_they_should():
+    done = CliRunner().invoke(main, ["demo", "--json"])
+    assert done.exit_code == 0
+    shown = json.loads(done.stdout)
+    assert shown["ok"] is True
+    assert len(shown["steps"]) == 9
+    assert all(step["problems"] == [] for step in shown["steps"])
+
+
+def test_the_demo_for_people_ends_with_a_summary():
+    done = CliRunner().invoke(main, ["demo"])
+    assert done.exit_code == 0
+    assert done.stdout.rstrip().endswith("9 of 9 steps went as they should.")
+
+
+def test_a_demo_that_goes_wrong_says_where_and_fails(monkeypatch):
+    monkeypatch.setattr("ecr_warden_cli.demo._nothing", lambda _: iter(["somebody was told"]))
+    done = CliRunner().invoke(main, ["demo"])
+    assert done.exit_code == 1
+    assert "no: somebody was told" in " ".join(done.stdout.split())
+    assert "6 of 9 steps" in done.stdout
+
+
+@contextmanager
+def running_local(policy, *arguments):
+    command = [
+        COMMAND,
+        "local",
+        "--json",
+        "--port",
+        "0",
+        "--policy",
+        policy,
+        "--region",
+        "us-west-2",
+        *arguments,
+    ]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            yield process, json.loads(process.stdout.readline())
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(30)
+
+
+def test_local_reacts_to_what_the_aws_command_does(policy):
+    with running_local(policy) as (process, ready):
+        ecr = boto3.client(
+            "ecr",
+            endpoint_url=ready["endpoint_url"],
+            region_name="us-west-2",
+            aws_access_key_id="local",
+            aws_secret_access_key="local",
+        )
+        ecr.create_repository(repositoryName="prod/api")
+        manifest = '{"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json"}'
+        ecr.put_image(repositoryName="prod/api", imageManifest=manifest, imageTag="latest")
+        caused = json.loads(process.stdout.readline())
+        assert [outcome["changed"] for outcome in caused["outcomes"]] == [True]
+        assert [message["channel"] for message in caused["messages"]] == ["ops"]
+        (image,) = ecr.describe_images(repositoryName="prod/api")["imageDetails"]
+        assert image["imageTags"][0].startswith("quarantine-")
+    assert process.returncode == 0
+
+
+def test_replay_on_an_account_with_a_stack_acts_there_and_tells_through_its_channels_once(replay, policy):
+    event = ROOT / "events/ecr_image_action_push.json"
+    with running_local(policy, "--no-react", "--seed", event) as (_, ready):
+        env = KEYS | {"AWS_ENDPOINT_URL": ready["endpoint_url"]}
+        done, (first,) = replay(event, arguments=("--aws", "--json"), env=env)
+        assert done.exit_code == 0, done.output
+        assert first["outcomes"][0]["changed"] is True
+        assert len(first["changes"]) == 1
+        assert [message["type"] for message in first["messages"]] == ["sns"]
+        _, (second,) = replay(event, arguments=("--aws", "--json"), env=env)
+        assert second["outcomes"] == first["outcomes"]
+        assert (second["changes"], second["messages"]) == ([], [])
+
+
+@pytest.fixture
+def account():
+    """An account in which nothing of the product is deployed, as plain moto has it."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield KEYS | {"AWS_ENDPOINT_URL": f"http://{host}:{port}"}
+    server.stop()
+
+
+def test_replay_on_an_account_without_a_stack_keeps_a_journal_here_and_tells_nobody(
+    replay, account, tmp_path, event_file
+):
+    env = account | {"XDG_STATE_HOME": str(tmp_path)}
+    ecr = boto3.client(
+        "ecr",
+        endpoint_url=env["AWS_ENDPOINT_URL"],
+        region_name="us-west-2",
+        aws_access_key_id="local",
+        aws_secret_access_key="local",
+    )
+    ecr.create_repository(repositoryName="my-repository-name")
+    manifest = '{"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "layers": []}'
+    pushed = ecr.put_image(repositoryName="my-repository-name", imageManifest=manifest, imageTag="latest")
+    digest = pushed["image"]["imageId"]["imageDigest"]
+    event = event_file("denied", image_digest=digest)
+    done, (first,) = replay(event, arguments=("--aws", "--json"), env=env)
+    assert done.exit_code == 0, done.output
+    assert "nobody is told" in done.stderr
+    assert first["messages"] == []
+    assert len(first["changes"]) == 1
+    (image,) = ecr.describe_images(repositoryName="my-repository-name")["imageDetails"]
+    assert image["imageTags"] == [first["changes"][0]["after"]["image_tag"]]
+    _, (second,) = replay(event, arguments=("--aws", "--json"), env=env)
+    assert second["changes"] == []
+    assert second["outcomes"] == first["outcomes"]
+    assert (tmp_path / "ecr-warden/journal.sqlite3").exists()
+
+
+def test_an_event_of_another_account_is_refused_before_anything_is_done(replay, account, tmp_path, sample):
+    path = tmp_path / "foreign.json"
+    path.write_text(json.dumps(sample("ecr_image_action_push") | {"account": "999999999999"}))
+    done, (result,) = replay(path, arguments=("--aws", "--json"), env=account)
+    assert done.exit_code == 1
+    assert result["error"]["type"] == "WrongAccountError"
+    assert (result["outcomes"], result["changes"]) == ([], [])
+
+
+def test_an_account_that_cannot_be_reached_is_an_error_of_the_event(replay):
+    env = KEYS | {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_MAX_ATTEMPTS": "1"}
+    done, (result,) = replay(
+        ROOT / "events/ecr_image_action_push.json", arguments=("--aws", "--json"), env=env
+    )
+    assert done.exit_code == 1
+    assert result["error"]["type"] == "AwsError"
+
+
+def test_a_compliant_push_loads_no_sdk_and_opens_no_socket(policy, tmp_path, sample):
+    """In a process of its own, as in a new Lambda container."""
+    event = sample("ecr_image_action_push")
+    event["detail"]["image-tag"] = "v1.2.3"
+    (tmp_path / "event.json").write_text(json.dumps(event))
+    compiled = tmp_path / "policy.json"
+    subprocess.run(
+        [sys.executable, "-m", "ecr_warden_cli.policy.compile", policy, compiled], check=True, cwd=ROOT
+    )
+    code = """
+import json, socket, sys
+def refuse(*_, **__):
+    raise AssertionError("a socket was opened")
+socket.socket.connect = refuse
+sys.path.insert(0, "functions/image_action")
+import app
+print(json.dumps(app.handler(json.load(open(sys.argv[1])), None)["decision"]))
+loaded = {"boto3", "botocore", "slack_sdk", "urllib3", "aws_lambda_powertools", "pydantic"} & set(sys.modules)
+sys.exit(f"loaded: {loaded}" if loaded else 0)
+"""
+    variables = {
+        "ECR_WARDEN_POLICY_PATH": str(compiled),
+        "ECR_WARDEN_METRICS_NAMESPACE": "x",
+        "ECR_WARDEN_OUTCOME_BUS_NAME": "x",
+        "ECR_WARDEN_JOURNAL_TABLE_NAME": "x",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "event.json")],
+        cwd=ROOT,
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == '"Allowed"'
+
+
+def test_a_policy_is_compiled_or_refused_with_the_words_of_check(policy, tmp_path):
+    compile_policy = [sys.executable, "-m", "ecr_warden_cli.policy.compile"]
+    policy.write_text("version: 1\nrulse: []\n")
+    done = subprocess.run(
+        [*compile_policy, policy, tmp_path / "out.json"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+    )
+    assert done.returncode == 1
+    assert ":2:1: error: rulse is not a known key: did you mean rules?" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "out.json").exists()

@@ -1,0 +1,262 @@
+"""Who may do what: each action of each role is here with the call that needs it."""
+
+import json
+from importlib.resources import files
+
+import pytest
+from built import DEAD_LETTER_QUEUES, FUNCTIONS, QUEUES, ROLES, RULES, TARGETS, TOPICS, named, of_type
+
+LOGS_AND_TRACES = {
+    "logs:CreateLogStream": "Lambda writes the function's log",
+    "logs:PutLogEvents": "Lambda writes the function's log",
+    "xray:PutTraceSegments": "active tracing",
+    "xray:PutTelemetryRecords": "active tracing",
+}
+# What each function's code calls, and what Lambda does in its name.
+ACTIONS = {
+    "ImageActionFunction": LOGS_AND_TRACES
+    | {
+        "ecr:ListTagsForResource": "EcrRegistry.resource_tags",
+        "ecr:BatchGetImage": "EcrRegistry.find_manifest, find_manifest_by_digest",
+        "ecr:PutImage": "EcrRegistry.add_tag",
+        "ecr:BatchDeleteImage": "EcrRegistry.remove_tag",
+        "dynamodb:PutItem": "DynamoJournal.begin",
+        "dynamodb:GetItem": "DynamoJournal.progress",
+        "dynamodb:UpdateItem": "DynamoJournal.finish",
+        "dynamodb:DeleteItem": "DynamoJournal.cancel",
+        "ecs:ListClusters": "AwsUsage: tasks and services",
+        "ecs:ListTasks": "AwsUsage: tasks",
+        "ecs:DescribeTasks": "AwsUsage: tasks",
+        "ecs:ListServices": "AwsUsage: services",
+        "ecs:DescribeServices": "AwsUsage: services",
+        "ecs:DescribeTaskDefinition": "AwsUsage: services",
+        "lambda:ListFunctions": "AwsUsage: Lambda functions",
+        "lambda:GetFunction": "AwsUsage: Lambda functions",
+        "inspector2:GetClustersForImage": "AwsUsage: clusters",
+        "events:PutEvents": "EventBridgePublisher.publish",
+        "sqs:SendMessage": "Lambda puts events that failed into the function's dead-letter queue",
+    },
+    "NotifyFunction": LOGS_AND_TRACES
+    | {
+        "sqs:ReceiveMessage": "Lambda reads the queue",
+        "sqs:DeleteMessage": "Lambda reads the queue",
+        "sqs:GetQueueAttributes": "Lambda reads the queue",
+        "sqs:ChangeMessageVisibility": "NotifyQueue.retry_in",
+        "dynamodb:PutItem": "DynamoDeliveries.claim",
+        "dynamodb:UpdateItem": "DynamoDeliveries.told",
+        "dynamodb:DeleteItem": "DynamoDeliveries.release",
+        "secretsmanager:GetSecretValue": "SecretsManager.url",
+        "sns:Publish": "SnsTopic.send",
+        "kms:GenerateDataKey": "SnsTopic.send: the topic is encrypted",
+        "kms:Decrypt": "SnsTopic.send: the topic is encrypted",
+    },
+}
+# The statements of roles that are for every resource.
+FOR_EVERY_RESOURCE = {
+    "WriteTraces": "X-Ray has no resources",
+    "FindWhoUsesAnImage": "whoever uses the image is not known before; lists have no resources",
+}
+# Actions that could be scoped, and are not.
+COULD_BE_SCOPED = {"ecs:ListTasks": "to container instances, and tasks on Fargate run on none"}
+# The statements of a queue's, a topic's or a key's own policy; it is about that one alone.
+OWN_POLICIES = {
+    "OnlyThisStacksRules": "a queue's policy",
+    "OnlyOverTls": "a queue's or a topic's policy",
+    "OnlyThisAccountsAlarms": "a topic's policy",
+    "TheAccountAdministersItsKey": "a key's policy: without it nobody could ever change or delete the key",
+    "AlarmsAreEncrypted": "a key's policy",
+}
+# Allowed actions with a wildcard: in no role, and here only in the key's policy.
+WILDCARD_ACTIONS = {
+    ("TheAccountAdministersItsKey", "kms:*"): "as AWS's default policy of a key",
+    ("AlarmsAreEncrypted", "kms:GenerateDataKey*"): "as CloudWatch's documentation asks for",
+}
+NOT_OVER_TLS = {"Bool": {"aws:SecureTransport": "false"}}
+SERVICES = json.loads(files("cfnlint.data.AdditionalSpecs").joinpath("Policies.json").read_text())
+
+
+def as_list(value):
+    return value if isinstance(value, list) else [value]
+
+
+def statements_of(role):
+    return [
+        statement for policy in ROLES[role]["Policies"] for statement in policy["PolicyDocument"]["Statement"]
+    ]
+
+
+def resource_types(action):
+    """Give what AWS lets an action be scoped to, from the data that cfn-lint takes from AWS's reference."""
+    service, name = action.split(":")
+    return set(SERVICES[service]["Actions"][name.lower()].get("Resources", []))
+
+
+ROLE_OF = {function: named(properties["Role"]) for function, properties in FUNCTIONS.items()}
+ROLE_STATEMENTS = [(role, statement) for role in ROLES for statement in statements_of(role)]
+OWN_STATEMENTS = [
+    statement
+    for resource_type in ("AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy")
+    for policy in of_type(resource_type).values()
+    for statement in policy["PolicyDocument"]["Statement"]
+] + [statement for key in of_type("AWS::KMS::Key").values() for statement in key["KeyPolicy"]["Statement"]]
+IDS = [f"{role}-{statement.get('Sid')}" for role, statement in ROLE_STATEMENTS]
+
+
+# ---------------------------------------------------------------- roles
+
+
+def test_every_function_has_a_role_of_its_own():
+    assert sorted(ROLE_OF.values()) == sorted(ROLES)
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_function_may_do_what_its_code_does_and_nothing_else(function):
+    allowed = [action for item in statements_of(ROLE_OF[function]) for action in as_list(item["Action"])]
+    assert sorted(allowed) == sorted(ACTIONS[function])
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_no_role_takes_a_policy_that_somebody_else_manages(role):
+    assert "ManagedPolicyArns" not in ROLES[role]
+    assert not of_type("AWS::IAM::ManagedPolicy")
+    assert not of_type("AWS::IAM::Policy")
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_only_lambda_takes_a_role_and_a_boundary_can_be_set(role):
+    (trust,) = ROLES[role]["AssumeRolePolicyDocument"]["Statement"]
+    assert trust == {
+        "Effect": "Allow",
+        "Principal": {"Service": "lambda.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+    }
+    assert ROLES[role]["PermissionsBoundary"]["Fn::If"][:2] == [
+        "HasPermissionsBoundary",
+        {"Ref": "PermissionsBoundaryArn"},
+    ]
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_every_statement_is_named_once(role):
+    sids = [statement["Sid"] for statement in statements_of(role)]
+    assert len(sids) == len(set(sids))
+
+
+@pytest.mark.parametrize(("role", "statement"), ROLE_STATEMENTS, ids=IDS)
+def test_a_role_allows_named_actions(role, statement):
+    assert role in ROLE_OF.values()
+    assert statement["Effect"] == "Allow"
+    assert not {"NotAction", "NotResource", "NotPrincipal"} & statement.keys()
+    assert not [action for action in as_list(statement["Action"]) if "*" in action]
+
+
+@pytest.mark.parametrize(("role", "statement"), ROLE_STATEMENTS, ids=IDS)
+def test_a_role_is_for_resources_of_the_stack_or_of_its_account_and_region(role, statement):
+    if statement["Sid"] in FOR_EVERY_RESOURCE:
+        return
+    for resource in as_list(statement["Resource"]):
+        match resource:
+            case {"Fn::Sub": arn}:
+                assert arn.startswith("arn:${AWS::Partition}:"), role
+                assert ":${AWS::Region}:${AWS::AccountId}:" in arn
+                assert not arn.endswith("${AWS::AccountId}:*")
+            case reference:
+                named(reference)
+
+
+def test_what_is_for_every_resource_is_explained_and_nothing_else():
+    found = {item["Sid"] for _, item in ROLE_STATEMENTS if "*" in as_list(item["Resource"])}
+    assert found == FOR_EVERY_RESOURCE.keys()
+
+
+def test_what_is_for_every_resource_could_not_be_scoped():
+    scopable = {
+        action
+        for _, item in ROLE_STATEMENTS
+        if item["Sid"] in FOR_EVERY_RESOURCE
+        for action in as_list(item["Action"])
+        if resource_types(action)
+    }
+    assert scopable == COULD_BE_SCOPED.keys()
+
+
+@pytest.mark.parametrize("action", sorted(set().union(*ACTIONS.values())))
+def test_every_action_is_one_of_awss(action):
+    assert isinstance(resource_types(action), set)
+
+
+# ---------------------------------------------------------------- queues, topics, the key
+
+
+def test_what_a_resources_own_policy_says_is_explained_and_nothing_else():
+    assert {item["Sid"] for item in OWN_STATEMENTS} == OWN_POLICIES.keys()
+    assert all(item["Resource"] == "*" for item in OWN_STATEMENTS)
+
+
+def test_only_the_keys_policy_allows_actions_by_wildcard():
+    found = {
+        (item["Sid"], action)
+        for item in OWN_STATEMENTS
+        if item["Effect"] == "Allow"
+        for action in as_list(item["Action"])
+        if "*" in action
+    }
+    assert found == WILDCARD_ACTIONS.keys()
+
+
+def policies_of(resource_type, property_name):
+    """Give the statements of each resource's policy, by its logical id; it may have one policy alone."""
+    found = {}
+    for policy in of_type(resource_type).values():
+        for reference in policy[property_name]:
+            assert named(reference) not in found
+            found[named(reference)] = {item["Sid"]: item for item in policy["PolicyDocument"]["Statement"]}
+    return found
+
+
+QUEUE_POLICIES = policies_of("AWS::SQS::QueuePolicy", "Queues")
+TOPIC_POLICIES = policies_of("AWS::SNS::TopicPolicy", "Topics")
+
+
+@pytest.mark.parametrize("queue", QUEUES)
+def test_every_queue_is_used_over_tls_only(queue):
+    denied = QUEUE_POLICIES[queue]["OnlyOverTls"]
+    assert (denied["Effect"], denied["Principal"], denied["Action"]) == ("Deny", "*", "sqs:*")
+    assert denied["Condition"] == NOT_OVER_TLS
+
+
+@pytest.mark.parametrize("queue", QUEUES)
+def test_only_the_stacks_rules_may_send_to_a_queue_and_only_where_they_do(queue):
+    targets = {named(target["Arn"]) for _, target in TARGETS} & QUEUES.keys()
+    dead_letters = {named(target["DeadLetterConfig"]["Arn"]) for _, target in TARGETS}
+    allowed = [item for item in QUEUE_POLICIES[queue].values() if item["Effect"] == "Allow"]
+    if queue not in targets | dead_letters:
+        assert not allowed
+        return
+    (rules,) = allowed
+    assert rules["Principal"] == {"Service": "events.amazonaws.com"}
+    assert rules["Action"] == "sqs:SendMessage"
+    assert rules["Condition"].keys() == {"ArnEquals"}
+    assert {named(arn) for arn in rules["Condition"]["ArnEquals"]["aws:SourceArn"]} == RULES.keys()
+
+
+def test_the_dead_letter_queues_of_functions_and_queues_take_nothing_from_services():
+    # Lambda sends in the function's name, and SQS moves within the account.
+    closed = {queue for queue, statements in QUEUE_POLICIES.items() if statements.keys() == {"OnlyOverTls"}}
+    assert closed == {"ImageActionDeadLetterQueue", "NotifyDeadLetterQueue"}
+    assert closed <= DEAD_LETTER_QUEUES
+
+
+@pytest.mark.parametrize("topic", TOPICS)
+def test_only_this_accounts_alarms_may_publish_to_a_topic_and_over_tls_only(topic):
+    statements = TOPIC_POLICIES[topic]
+    assert statements.keys() == {"OnlyThisAccountsAlarms", "OnlyOverTls"}
+    alarms, denied = statements["OnlyThisAccountsAlarms"], statements["OnlyOverTls"]
+    assert (alarms["Effect"], alarms["Principal"], alarms["Action"]) == (
+        "Allow",
+        {"Service": "cloudwatch.amazonaws.com"},
+        "sns:Publish",
+    )
+    assert alarms["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+    assert (denied["Effect"], denied["Principal"], denied["Action"]) == ("Deny", "*", "sns:Publish")
+    assert denied["Condition"] == NOT_OVER_TLS

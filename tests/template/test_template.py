@@ -1,0 +1,386 @@
+"""What the template promises: nothing is lost unseen, everything is encrypted, logged and named by AWS."""
+
+import json
+import re
+import tomllib
+from importlib.metadata import version
+
+import pytest
+from built import (
+    ALARMS,
+    DEAD_LETTER_QUEUES,
+    FUNCTIONS,
+    QUEUES,
+    READERS,
+    ROOT,
+    TABLES,
+    TARGETS,
+    TEMPLATE,
+    TOPICS,
+    named,
+    of_type,
+)
+from moto.cloudformation.parsing import get_model_map
+
+from ecr_warden.adapters.dynamodb import CLAIM_HELD
+from ecr_warden.settings import ImageActionSettings, NotifySettings
+from ecr_warden_cli.local.stack import NOT_SIMULATED
+
+SECONDS_A_DAY = 86_400
+# What SQS lets a reader ask for, and so the most that a channel's Retry-After can come to.
+LONGEST_VISIBILITY_TIMEOUT = 43_200
+ASYNCHRONOUS = sorted({named(target["Arn"]) for _, target in TARGETS} & FUNCTIONS.keys())
+READ_QUEUES = {named(reader["EventSourceArn"]): named(reader["FunctionName"]) for reader in READERS.values()}
+LOG_GROUPS = of_type("AWS::Logs::LogGroup")
+
+
+# ---------------------------------------------------------------- no event is lost unseen
+
+
+@pytest.mark.parametrize(
+    "target", [target for _, target in TARGETS], ids=[f"{rule}-{target['Id']}" for rule, target in TARGETS]
+)
+def test_every_rule_target_is_retried_for_a_day_and_then_has_a_dead_letter_queue(target):
+    assert named(target["DeadLetterConfig"]["Arn"]) in QUEUES
+    assert target["RetryPolicy"] == {"MaximumEventAgeInSeconds": SECONDS_A_DAY, "MaximumRetryAttempts": 185}
+
+
+@pytest.mark.parametrize("function", ASYNCHRONOUS)
+def test_every_function_that_is_invoked_asynchronously_retries_and_then_has_a_dead_letter_queue(function):
+    assert named(FUNCTIONS[function]["DeadLetterConfig"]["TargetArn"]) in QUEUES
+    (invoke,) = [
+        item
+        for item in of_type("AWS::Lambda::EventInvokeConfig").values()
+        if named(item["FunctionName"]) == function
+    ]
+    assert (invoke["MaximumRetryAttempts"], invoke["MaximumEventAgeInSeconds"]) == (2, 21_600)
+
+
+def test_every_function_is_reached_by_a_rule_or_a_queue():
+    assert {*ASYNCHRONOUS, *READ_QUEUES.values()} == FUNCTIONS.keys()
+
+
+def test_every_queue_is_read_by_a_function_or_holds_dead_letters():
+    assert READ_QUEUES.keys() | DEAD_LETTER_QUEUES == QUEUES.keys()
+    assert not READ_QUEUES.keys() & DEAD_LETTER_QUEUES
+
+
+@pytest.mark.parametrize(("queue", "function"), READ_QUEUES.items())
+def test_a_queue_hides_a_message_for_six_times_as_long_as_its_function_may_run(queue, function):
+    assert QUEUES[queue]["VisibilityTimeout"] >= 6 * FUNCTIONS[function]["Timeout"]
+
+
+@pytest.mark.parametrize("queue", READ_QUEUES)
+def test_a_message_that_fails_reaches_the_dead_letters_before_its_queue_forgets_it(queue):
+    redrive = QUEUES[queue]["RedrivePolicy"]
+    assert named(redrive["deadLetterTargetArn"]) in QUEUES
+    assert QUEUES[queue]["MessageRetentionPeriod"] > redrive["maxReceiveCount"] * LONGEST_VISIBILITY_TIMEOUT
+
+
+@pytest.mark.parametrize("reader", READERS.values(), ids=READERS)
+def test_one_message_that_fails_does_not_bring_back_its_whole_batch(reader):
+    assert reader["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+def test_a_reader_that_died_has_lost_its_claim_when_the_message_comes_again():
+    # Nor does another reader take over the claim of one that is still running.
+    assert (
+        FUNCTIONS["NotifyFunction"]["Timeout"]
+        < CLAIM_HELD.total_seconds()
+        < QUEUES["NotifyQueue"]["VisibilityTimeout"]
+    )
+
+
+@pytest.mark.parametrize("queue", sorted(DEAD_LETTER_QUEUES))
+def test_dead_letters_can_be_read_for_fourteen_days(queue):
+    assert QUEUES[queue]["MessageRetentionPeriod"] == 14 * SECONDS_A_DAY
+
+
+# ---------------------------------------------------------------- alarms
+
+
+def alarms_on(metric):
+    """Give the namespace and the resources that alarms on a metric watch, with the number of alarms."""
+    found = [alarm for alarm in ALARMS.values() if alarm["MetricName"] == metric]
+    dimensions = [dimension for alarm in found for dimension in alarm["Dimensions"]]
+    assert len(dimensions) == len(found)
+    return (
+        {alarm["Namespace"] for alarm in found},
+        {dimension["Name"] for dimension in dimensions},
+        sorted(named(dimension["Value"]) for dimension in dimensions),
+    )
+
+
+def test_every_function_has_an_alarm_on_its_errors():
+    assert alarms_on("Errors") == ({"AWS/Lambda"}, {"FunctionName"}, sorted(FUNCTIONS))
+
+
+def test_every_dead_letter_queue_has_an_alarm_on_its_messages():
+    assert alarms_on("ApproximateNumberOfMessagesVisible") == (
+        {"AWS/SQS"},
+        {"QueueName"},
+        sorted(DEAD_LETTER_QUEUES),
+    )
+
+
+def test_every_queue_that_a_function_reads_has_an_alarm_on_its_delay():
+    assert alarms_on("ApproximateAgeOfOldestMessage") == ({"AWS/SQS"}, {"QueueName"}, sorted(READ_QUEUES))
+
+
+@pytest.mark.parametrize(
+    "alarm", [item for item in ALARMS.values() if item["MetricName"] == "ApproximateAgeOfOldestMessage"]
+)
+def test_an_alarm_on_delay_rings_while_sqs_still_counts_a_message_that_fails(alarm):
+    # At its third receipt, which is after two visibility timeouts, the message leaves the metric.
+    (dimension,) = alarm["Dimensions"]
+    assert alarm["Threshold"] < 2 * QUEUES[named(dimension["Value"])]["VisibilityTimeout"]
+
+
+@pytest.mark.parametrize("alarm", ALARMS.values(), ids=ALARMS)
+def test_every_alarm_rings_at_the_alarm_topic(alarm):
+    assert alarm["AlarmActions"] == [{"Ref": "AlarmTopic"}]
+    assert alarm.get("ActionsEnabled", True)
+
+
+@pytest.mark.parametrize("alarm", ALARMS.values(), ids=ALARMS)
+def test_one_bad_datapoint_rings_and_silence_does_not(alarm):
+    assert (alarm["EvaluationPeriods"], alarm["TreatMissingData"]) == (1, "notBreaching")
+    if alarm["MetricName"] != "ApproximateAgeOfOldestMessage":
+        assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (1, "GreaterThanOrEqualToThreshold")
+
+
+# ---------------------------------------------------------------- encryption and state
+
+
+@pytest.mark.parametrize("queue", QUEUES)
+def test_every_queue_is_encrypted_at_rest(queue):
+    assert QUEUES[queue]["SqsManagedSseEnabled"] is True
+
+
+@pytest.mark.parametrize("topic", TOPICS)
+def test_every_topic_is_encrypted_at_rest_by_a_key_that_alarms_may_use(topic):
+    # CloudWatch cannot use the key that AWS manages for SNS.
+    key = of_type("AWS::KMS::Key")[named(TOPICS[topic]["KmsMasterKeyId"])]
+    assert key["EnableKeyRotation"] is True
+    (alarms,) = [
+        item
+        for item in key["KeyPolicy"]["Statement"]
+        if item["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    ]
+    assert alarms["Action"] == ["kms:GenerateDataKey*", "kms:Decrypt"]
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_every_table_is_encrypted_at_rest_and_forgets_in_time(table):
+    assert TABLES[table]["SSESpecification"] == {"SSEEnabled": True}
+    assert TABLES[table]["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
+
+
+def test_the_journal_outlives_the_stack_and_can_be_restored_to_any_second():
+    journal = TEMPLATE.resources["JournalTable"]
+    assert (journal["DeletionPolicy"], journal["UpdateReplacePolicy"]) == ("Retain", "Retain")
+    assert journal["Properties"]["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+
+
+STATEFUL = {"AWS::DynamoDB::Table", "AWS::SQS::Queue", "AWS::Logs::LogGroup", "AWS::KMS::Key"}
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, item in TEMPLATE.resources.items() if item["Type"] in STATEFUL]
+)
+def test_it_is_written_down_what_becomes_of_whatever_holds_state(name):
+    resource = TEMPLATE.resources[name]
+    kept = "Retain" if name == "JournalTable" else "Delete"
+    assert (resource.get("DeletionPolicy"), resource.get("UpdateReplacePolicy")) == (kept, kept)
+
+
+# ---------------------------------------------------------------- functions
+
+
+@pytest.mark.parametrize("function", FUNCTIONS.values(), ids=FUNCTIONS)
+def test_every_function_logs_json_into_a_group_of_its_own_that_forgets(function):
+    logging = function["LoggingConfig"]
+    assert logging["LogFormat"] == "JSON"
+    assert LOG_GROUPS[named(logging["LogGroup"])]["RetentionInDays"] == {"Ref": "LogRetentionInDays"}
+
+
+def test_every_log_group_is_one_functions_own():
+    groups = [named(function["LoggingConfig"]["LogGroup"]) for function in FUNCTIONS.values()]
+    assert sorted(groups) == sorted(LOG_GROUPS)
+
+
+@pytest.mark.parametrize("function", FUNCTIONS.values(), ids=FUNCTIONS)
+def test_every_function_is_traced(function):
+    assert function["TracingConfig"] == {"Mode": "Active"}
+
+
+@pytest.mark.parametrize("function", FUNCTIONS.values(), ids=FUNCTIONS)
+def test_every_function_has_the_code_the_dependencies_and_the_policy_as_layers(function):
+    layers = {TEMPLATE.resources[named(layer)]["Properties"]["LayerName"] for layer in function["Layers"]}
+    assert layers == {"EcrWardenLayer", "DependenciesLayer", "PolicyLayer"}
+
+
+class ReadEnvironment(dict):
+    """An environment that notes what is read of it."""
+
+    def __init__(self, variables):
+        super().__init__({name: json.dumps(value) for name, value in variables.items()})
+        self.names_read = set()
+
+    def get(self, name, default=None):
+        self.names_read.add(name)
+        return super().get(name, default)
+
+
+SETTINGS = {"ImageActionFunction": ImageActionSettings, "NotifyFunction": NotifySettings}
+
+
+def test_every_functions_settings_are_known_here():
+    assert SETTINGS.keys() == FUNCTIONS.keys()
+
+
+@pytest.mark.parametrize(("function", "settings"), SETTINGS.items())
+def test_a_function_has_every_variable_that_its_settings_need_and_none_that_nothing_reads(function, settings):
+    environment = ReadEnvironment(FUNCTIONS[function]["Environment"]["Variables"])
+    settings.read(environment)
+    assert environment.names_read == environment.keys()
+
+
+# ---------------------------------------------------------------- names
+
+# By type, the property that would fix a resource's name: two stacks could then not stand in one account.
+NAME_PROPERTIES = {
+    "AWS::CloudWatch::Alarm": "AlarmName",
+    "AWS::DynamoDB::Table": "TableName",
+    "AWS::Events::EventBus": "Name",
+    "AWS::Events::Rule": "Name",
+    "AWS::IAM::Role": "RoleName",
+    "AWS::Lambda::Function": "FunctionName",
+    "AWS::Lambda::LayerVersion": "LayerName",
+    "AWS::Logs::LogGroup": "LogGroupName",
+    "AWS::SNS::Topic": "TopicName",
+    "AWS::SQS::Queue": "QueueName",
+}
+HAVE_NO_NAME = {
+    "AWS::KMS::Key",
+    "AWS::Lambda::EventInvokeConfig",
+    "AWS::Lambda::EventSourceMapping",
+    "AWS::Lambda::Permission",
+    "AWS::SNS::Subscription",
+    "AWS::SNS::TopicPolicy",
+    "AWS::SQS::QueuePolicy",
+}
+HAVE_A_NAME = {
+    "AWS::Events::EventBus": "CloudFormation gives a bus none: the stack's own name keeps two apart",
+    "AWS::Lambda::LayerVersion": "SAM gives it; versions of two stacks stand side by side under one name",
+}
+
+
+def test_cloudformation_names_every_resource_but_those_that_it_does_not_name():
+    has_a_name = set()
+    for resource in TEMPLATE.resources.values():
+        if (
+            resource["Type"] not in HAVE_NO_NAME
+            and NAME_PROPERTIES[resource["Type"]] in resource["Properties"]
+        ):
+            has_a_name.add(resource["Type"])
+    assert has_a_name == HAVE_A_NAME.keys()
+
+
+def test_the_buss_name_has_the_stacks():
+    assert of_type("AWS::Events::EventBus")["OutcomeBus"]["Name"] == {"Fn::Sub": "${AWS::StackName}-outcomes"}
+
+
+# ---------------------------------------------------------------- parameters and outputs
+
+PARAMETERS = TEMPLATE.document["Parameters"]
+OUTPUTS = TEMPLATE.document["Outputs"]
+METADATA = TEMPLATE.document["Metadata"]
+
+
+@pytest.mark.parametrize("parameter", PARAMETERS.values(), ids=PARAMETERS)
+def test_every_parameter_says_what_it_is_for_and_what_it_takes(parameter):
+    assert parameter["Description"]
+    assert "AllowedPattern" in parameter or "AllowedValues" in parameter
+
+
+@pytest.mark.parametrize("parameter", PARAMETERS.values(), ids=PARAMETERS)
+def test_every_parameter_has_a_default_that_it_takes(parameter):
+    if "AllowedValues" in parameter:
+        assert parameter["Default"] in parameter["AllowedValues"]
+    else:
+        assert re.search(parameter["AllowedPattern"], parameter["Default"])
+        assert parameter["ConstraintDescription"]
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value", "is_taken"),
+    [
+        ("NotificationEmail", "registry@example.com", True),
+        ("NotificationEmail", "registry", False),
+        ("NotificationEmail", "registry @example.com", False),
+        ("PermissionsBoundaryArn", "arn:aws:iam::123456789012:policy/boundary", True),
+        ("PermissionsBoundaryArn", "arn:aws-us-gov:iam::aws:policy/PowerUserAccess", True),
+        ("PermissionsBoundaryArn", "boundary", False),
+        ("SecretNamePrefix", "team/ecr-warden/", True),
+        ("SecretNamePrefix", "", False),
+        ("SecretNamePrefix", "*", False),
+    ],
+)
+def test_a_parameter_takes_what_it_says(parameter, value, is_taken):
+    assert bool(re.search(PARAMETERS[parameter]["AllowedPattern"], value)) is is_taken
+
+
+def test_every_parameter_is_in_one_group_of_the_console():
+    groups = METADATA["AWS::CloudFormation::Interface"]["ParameterGroups"]
+    assert sorted(name for group in groups for name in group["Parameters"]) == sorted(PARAMETERS)
+
+
+@pytest.mark.parametrize("output", OUTPUTS.values(), ids=OUTPUTS)
+def test_every_output_says_what_it_is(output):
+    assert output["Description"]
+
+
+# ---------------------------------------------------------------- the Serverless Application Repository
+
+APPLICATION = METADATA["AWS::ServerlessRepo::Application"]
+
+
+def test_the_application_is_described_as_the_repository_demands():
+    assert re.fullmatch(r"[A-Za-z0-9-]{1,140}", APPLICATION["Name"])
+    assert 1 <= len(APPLICATION["Description"]) <= 256
+    assert 1 <= len(APPLICATION["Author"]) <= 127
+    assert APPLICATION["SpdxLicenseId"] == "Apache-2.0"
+    assert 1 <= len(APPLICATION["Labels"]) <= 10
+    assert all(re.fullmatch(r"[A-Za-z0-9+\-_:/@]{1,127}", label) for label in APPLICATION["Labels"])
+
+
+@pytest.mark.parametrize("name", ["LicenseUrl", "ReadmeUrl"])
+def test_the_applications_files_are_there(name):
+    assert (ROOT / APPLICATION[name]).is_file()
+
+
+def test_the_application_has_the_packages_version():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert APPLICATION["SemanticVersion"] == project["version"] == version("ecr-warden")
+
+
+@pytest.mark.parametrize("name", TEMPLATE.resources)
+def test_no_resource_depends_on_an_account_a_region_or_a_partition(name):
+    # What SAM fills in itself, such as an ARN of a service, would show here too.
+    text = json.dumps(TEMPLATE.resources[name])
+    assert not re.search(
+        r"arn:aws|\b[0-9]{12}\b|\b(?:af|ap|ca|cn|eu|il|me|mx|sa|us)(?:-[a-z]+)+-[0-9]\b", text
+    )
+
+
+# ---------------------------------------------------------------- the local AWS
+
+
+def test_what_the_local_aws_leaves_out_is_in_the_template():
+    assert NOT_SIMULATED.keys() <= {resource["Type"] for resource in TEMPLATE.resources.values()}
+
+
+def test_the_local_aws_has_all_the_rest():
+    types = {resource["Type"] for resource in TEMPLATE.resources.values()}
+    assert types - NOT_SIMULATED.keys() <= get_model_map().keys()
