@@ -38,7 +38,7 @@ def test_a_message_that_slack_never_takes_waits_in_the_dead_letters_and_the_caus
     assert aws.stack.waiting("NotifyDeadLetterQueue") == 1
     assert caused.error["type"] == "UndeliveredError"
     assert "Slack answered 404" in caused.error["message"]
-    assert len(aws.aws.slack.answers) == 90
+    assert len(aws.aws.slack.answers) == 70
 
 
 def test_a_message_that_is_no_outcome_waits_in_the_dead_letters(aws):

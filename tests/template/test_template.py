@@ -23,12 +23,12 @@ from built import (
 from moto.cloudformation.parsing import get_model_map
 
 from ecr_warden.adapters.dynamodb import CLAIM_HELD
+from ecr_warden.adapters.notify_queue import LONGEST_WAIT
 from ecr_warden.settings import ImageActionSettings, NotifySettings
 from ecr_warden_cli.local.stack import NOT_SIMULATED
 
 SECONDS_A_DAY = 86_400
 # What SQS lets a reader ask for, and so the most that a channel's Retry-After can come to.
-LONGEST_VISIBILITY_TIMEOUT = 43_200
 ASYNCHRONOUS = sorted({named(target["Arn"]) for _, target in TARGETS} & FUNCTIONS.keys())
 READ_QUEUES = {named(reader["EventSourceArn"]): named(reader["FunctionName"]) for reader in READERS.values()}
 LOG_GROUPS = of_type("AWS::Logs::LogGroup")
@@ -74,7 +74,7 @@ def test_a_queue_hides_a_message_for_six_times_as_long_as_its_function_may_run(q
 def test_a_message_that_fails_reaches_the_dead_letters_before_its_queue_forgets_it(queue):
     redrive = QUEUES[queue]["RedrivePolicy"]
     assert named(redrive["deadLetterTargetArn"]) in QUEUES
-    assert QUEUES[queue]["MessageRetentionPeriod"] > redrive["maxReceiveCount"] * LONGEST_VISIBILITY_TIMEOUT
+    assert QUEUES[queue]["MessageRetentionPeriod"] > redrive["maxReceiveCount"] * LONGEST_WAIT
 
 
 @pytest.mark.parametrize("reader", READERS.values(), ids=READERS)

@@ -73,6 +73,15 @@ def test_a_channel_that_asks_for_a_pause_is_not_asked_again_in_the_same_batch(wo
     assert world.tell().told == ("team",)
 
 
+def test_a_channel_that_hangs_is_not_waited_for_again_in_the_same_batch(world):
+    world.channels["team"].errors = [ChannelError("timed out", surely_failed=False)]
+    world.tell()
+    assert set(world.tell(replace(OUTCOME, id="outcome-2")).failed) == {"team"}
+    assert world.channels["team"].heard == []
+    world.outages = Outages()
+    assert world.tell(replace(OUTCOME, id="outcome-2")).told == ("team",)
+
+
 def test_an_outcome_without_a_route_is_told_to_nobody():
     told = tell(OUTCOME, policy=Policy("p"), ports=TellPorts(None, None, FakeMetrics()), outages=Outages())
     assert (told.told, told.failed, told.retry_after) == ((), {}, None)

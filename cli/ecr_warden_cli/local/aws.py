@@ -119,15 +119,15 @@ class LocalAws:
 
     def react(self, stack: LocalStack) -> Caused:
         """Let the functions react to the events of the trace, and say what came of them."""
-        sent = list(self.broker.trace.events)
         self.broker.drain()
-        trace, ids = self.broker.trace, {event.get("id") for event in sent}
+        trace = self.broker.trace
+        ids = {event.get("id") for event in trace.sent}
         reached = [item for item in trace.invocations if item.event.get("id") in ids]
         with self.acting_in(stack.account):
             messages = self.slack.take() + read_topic(stack)
             changes = self._new_changes(stack)
         # The last event is what the others led to: an index comes after its platforms' manifests.
-        about = sent[-1] if sent else {}
+        about = trace.sent[-1] if trace.sent else {}
         return Caused(
             event_id=about.get("id"),
             detail_type=about.get("detail-type"),

@@ -7,7 +7,6 @@ batches of a queue's reader with partial responses. Waiting is not simulated: re
 
 import json
 import logging
-import threading
 import uuid
 from collections import deque
 from collections.abc import Iterator
@@ -42,10 +41,11 @@ class Invocation:
 
 @dataclass
 class Trace:
-    """What happened since somebody began to look."""
+    """What happened since somebody began to look; ``sent`` are the events that no function caused."""
 
     invocations: list[Invocation] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
+    sent: list[Event] = field(default_factory=list)
     undelivered: list[str] = field(default_factory=list)
 
 
@@ -55,7 +55,7 @@ class Broker:
     def __init__(self) -> None:
         self._stacks: dict[tuple[str, str], LocalStack] = {}
         self._waiting: deque[tuple[LocalStack, LocalFunction, Event]] = deque()
-        self._lock = threading.RLock()
+        self._is_draining = False
         self.trace = Trace()
 
     def add(self, stack: LocalStack) -> None:
@@ -80,10 +80,15 @@ class Broker:
 
     def put(self, event: Event) -> None:
         """Send an event, as it is, through the rules of its account and Region's default bus."""
-        self.trace.events.append(event)
+        self._note(event)
         backend = events_backends[event["account"]][event["region"]]
         for rule in list(backend.describe_event_bus("default").rules.values()):
             self._through(rule, event)
+
+    def _note(self, event: Event) -> None:
+        self.trace.events.append(event)
+        if not self._is_draining:
+            self.trace.sent.append(event)
 
     def _through(self, rule: Rule, event: Event) -> None:
         if rule.state != "ENABLED" or not rule.event_pattern.matches_event(event):
@@ -134,14 +139,18 @@ class Broker:
 
     def drain(self) -> None:
         """Run functions until no event and no message that could be read is left."""
-        with self._lock:
-            for _ in range(_MOST_ROUNDS):
-                if not self._invoke_next() and not any(
-                    self._read(stack, reader)
-                    for stack in list(self._stacks.values())
-                    for reader in stack.readers
-                ):
-                    return
+        self._is_draining = True
+        try:
+            self._drain()
+        finally:
+            self._is_draining = False
+
+    def _drain(self) -> None:
+        for _ in range(_MOST_ROUNDS):
+            if not self._invoke_next() and not any(
+                self._read(stack, reader) for stack in list(self._stacks.values()) for reader in stack.readers
+            ):
+                return
         raise LocalAwsError("the functions go on causing events of their own without end")
 
     def _invoke_next(self) -> bool:
@@ -200,7 +209,7 @@ class Broker:
             sent.pop("ingestion-time", None)
             # moto calls this once for each rule of the bus.
             if all(known["id"] != sent["id"] for known in self.trace.events[-10:]):
-                self.trace.events.append(sent)
+                self._note(sent)
             self._through(rule, sent)
 
         with (

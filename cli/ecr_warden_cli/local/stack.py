@@ -19,7 +19,7 @@ from ecr_warden_cli.local.template import Resource, Template
 
 STACK_NAME: Final = "ecr-warden"
 
-# What moto has no such resource for, each with why nothing here depends on it.
+# What is left out of moto's stack, each with why nothing here depends on moto's having it.
 NOT_SIMULATED: Final = {
     "AWS::CloudWatch::Alarm": "nothing here computes metrics; tests/template asserts the alarms",
     "AWS::SQS::QueuePolicy": "moto does not judge queue policies; tests/template asserts them",

@@ -10,7 +10,8 @@ from ecr_warden.errors import MalformedEventError
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
-_LONGEST_WAIT: Final = 43_200
+# An hour, whatever a channel asks for: the queue must reach its dead letters within its retention.
+LONGEST_WAIT: Final = 3600
 
 
 @dataclass(frozen=True)
@@ -55,5 +56,5 @@ class NotifyQueue:
             self._client.change_message_visibility(
                 QueueUrl=self._queue_url,
                 ReceiptHandle=record.receipt_handle,
-                VisibilityTimeout=min(seconds, _LONGEST_WAIT),
+                VisibilityTimeout=min(seconds, LONGEST_WAIT),
             )

@@ -14,7 +14,7 @@ from ecr_warden.ports import Channel, Claim, Deliveries, Metrics
 
 @dataclass
 class Outages:
-    """Channels that asked for a pause within one batch; what follows does not knock again."""
+    """Channels that hung or asked for a pause within one batch; what follows does not knock again."""
 
     until_retry: dict[str, ChannelError] = field(default_factory=dict)
 
@@ -86,7 +86,8 @@ def _send(channel: ChannelOfPolicy, outcome: Outcome, ports: TellPorts, outages:
     except ChannelError as error:
         if error.surely_failed:
             ports.deliveries.release(outcome.id, channel.name)
-        if error.retry_after:
+        # One that hangs would use up the function's time, message by message.
+        if error.retry_after or not error.surely_failed:
             outages.until_retry[channel.name] = error
         raise
     ports.deliveries.told(outcome.id, channel.name)
