@@ -207,7 +207,10 @@ def test_an_image_that_nothing_runs_has_no_user(aws, who_uses):
     assert who_uses() == ()
 
 
-@pytest.mark.parametrize("image", [f"{URI}:latest", f"{URI}@sha256:ab"])
+@pytest.mark.parametrize(
+    "image",
+    [f"{URI}:latest", f"{URI}@sha256:ab", URI, f"{URI}:v1.0.0@sha256:ab", "host:5000/x/team/app:latest"],
+)
 def test_an_ecs_service_uses_the_image_of_its_task_definition(aws, who_uses, image):
     run_service(aws, image)
     (user,) = who_uses()
@@ -239,6 +242,15 @@ class RunningTask:
         return {"tasks": [{"taskArn": tasks[0], "containers": [{"image": "x", "imageDigest": digest}]}]}
 
 
+@pytest.mark.parametrize(
+    "image",
+    [f"{URI}:v1.0.0", f"{URI}:latest@sha256:cd", f"{URI}2", URI.replace("team/app", "team/app/web"), "app"],
+)
+def test_a_reference_to_another_image_is_no_use(aws, who_uses, image):
+    run_service(aws, image)
+    assert who_uses() == ()
+
+
 def test_a_running_task_uses_the_digest_that_it_pulled(aws):
     aws.client("ecs").create_cluster(clusterName="prod")
     usage = AwsUsage(
@@ -258,7 +270,7 @@ def test_a_lambda_function_uses_the_image_of_its_code(aws, who_uses):
     )["Role"]["Arn"]
     create = aws.client("lambda").create_function
     create(FunctionName="image", Role=role, PackageType="Image", Code={"ImageUri": f"{URI}:latest"})
-    assert [user.partition(":function:")[2] for user in who_uses()] == ["image"]
+    assert [user.partition(":function:")[2] for user in who_uses()] == ["image:$LATEST"]
 
 
 def test_a_cluster_that_inspector_knows_uses_the_image(who_uses, monkeypatch):

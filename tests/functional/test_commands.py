@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -144,6 +145,24 @@ def test_a_tag_that_two_pushes_gave_in_turn_is_taken_from_both_images(replay, ev
     _, results = replay(first, second)
     kept = [result["changes"][0]["after"]["image_tag"] for result in results]
     assert kept == ["quarantine-aaaaaaaaaaaa-latest", "quarantine-bbbbbbbbbbbb-latest"]
+
+
+def test_local_says_that_its_port_is_taken(policy):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = CliRunner().invoke(main, ["local", "--policy", str(policy), "--port", str(port)])
+    assert done.exit_code == 1
+    assert "try --port 0" in done.stderr
+
+
+def test_one_events_trouble_of_any_kind_keeps_no_other_from_its_replay(replay, tmp_path, event_file, sample):
+    paths = [event_file("upper", repository_name="UPPER/../x")]
+    for name, value in {"region": "mars-1", "account": "nobody"}.items():
+        paths.append(tmp_path / f"{name}.json")
+        paths[-1].write_text(json.dumps(sample("ecr_image_action_push") | {name: value}))
+    done, results = replay(*paths, event_file("good"))
+    assert done.exit_code == 1
+    assert [bool(result["error"]) for result in results] == [True, True, True, False]
 
 
 def test_the_demo_shows_all_its_steps_going_as_they_should():

@@ -119,7 +119,7 @@ def test_delete_takes_the_image_and_asks_first_who_uses_it(open_world):
         assert json.loads(change["before"]["manifest"])["config"]["seed"] == "1"
 
 
-def test_delete_spares_an_image_that_a_running_task_uses(open_world):
+def test_delete_spares_an_image_that_a_service_uses(open_world):
     with open_world("delete") as aws:
         aws.repository()
         ecs = aws.client("ecs")

@@ -1,6 +1,8 @@
 """Telling people, against a Slack on loopback and the local AWS."""
 
+import heapq
 import json
+import logging
 import socket
 import threading
 import time
@@ -9,17 +11,20 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import boto3
 import pytest
-from fakes import OUTCOME
+from fakes import OUTCOME, FakeDeliveries, FakeMetrics
 
 from ecr_warden.adapters import aws as clients
 from ecr_warden.adapters.dynamodb import CLAIM_HELD, DynamoDeliveries
-from ecr_warden.adapters.notify_queue import NotifyQueue, batch_response, read_batch
+from ecr_warden.adapters.notify_queue import NotifyQueue, QueueRecord, batch_response, read_batch
 from ecr_warden.adapters.outcome_bus import EventBridgePublisher, outcome_as_json, read_outcome_event
 from ecr_warden.adapters.secrets import SecretsManager
 from ecr_warden.adapters.slack import SlackWebhook
 from ecr_warden.adapters.sns import SnsTopic
+from ecr_warden.adapters.telling import Teller
+from ecr_warden.domain.policy import Channel, Policy, Route
 from ecr_warden.errors import AwsError, ChannelError, MalformedEventError
 from ecr_warden.ports import Claim
+from ecr_warden.use_cases.tell import TellPorts
 
 SECRET = "ecr-warden/slack/team"
 
@@ -91,7 +96,20 @@ def test_a_webhook_that_was_rotated_is_read_again(aws, secrets):
     assert [message.channel for message in aws.aws.slack.take()] == ["team", "team", "rotated"]
 
 
-@pytest.mark.parametrize("secret", ["", "hooks.slack.com/x", "http://example.com/x", "{", '{"url": 7}', "{}"])
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "",
+        "hooks.slack.com/x",
+        "http://example.com/x",
+        "https://hooks.slack.com/a b",
+        "https://hooks.slack.com/\u00e9",
+        "https://[x/",
+        "{",
+        '{"url": 7}',
+        "{}",
+    ],
+)
 def test_a_secret_that_is_no_url_is_refused_without_showing_it(aws, secrets, secret):
     aws.client("secretsmanager").put_secret_value(SecretId=SECRET, SecretString=secret or " ")
     error = refused(SlackWebhook(SECRET, secrets))
@@ -223,8 +241,53 @@ def test_the_errors_of_the_sdk_come_as_our_own():
         unreachable.list_queues()
 
 
-def test_latency_is_told_from_the_events_own_time(aws):
-    late = replace(OUTCOME, id="late")
-    EventBridgePublisher(aws.client("events"), "ecr-warden-outcomes").publish(late)
-    aws.aws.broker.drain()
-    assert [message.channel for message in aws.aws.slack.take()] == ["team"]
+def test_the_sdk_never_logs_a_secret_at_debug(aws, secrets, caplog):
+    aws.client("secretsmanager").put_secret_value(
+        SecretId=SECRET, SecretString="https://127.0.0.1/SECRETSECRET"
+    )
+    with caplog.at_level(logging.DEBUG):
+        refused(SlackWebhook(SECRET, secrets))
+    assert "SECRETSECRET" not in caplog.text
+
+
+def burst(number):
+    """Tell a burst through a channel that takes one message a second; give those that used up their tries."""
+    clock, taken_until, receives, tries = 0, 0, [], {}
+
+    class Slow:
+        def send(self, outcome):
+            nonlocal taken_until
+            if clock < taken_until:
+                raise ChannelError("429", retry_after=1)
+            taken_until = clock + 1
+            told.append(outcome.id)
+
+    class Queue:
+        def retry_in(self, record, seconds):
+            heapq.heappush(receives, (clock + seconds, record.message_id))
+
+    told, lost, slow = [], [], Slow()
+    ports = TellPorts(lambda _: slow, FakeDeliveries(), FakeMetrics(), lambda: OUTCOME.event_time)
+    policy = Policy("p", channels=(Channel("ops", 1, "sns"),), routes=(Route(1, ("ops",)),))
+    teller = Teller(policy, ports, Queue())
+    receives.extend((0, str(one)) for one in range(number))
+    while receives:
+        clock = max(clock, receives[0][0])
+        batch = []
+        while receives and receives[0][0] <= clock and len(batch) < 10:
+            message_id = heapq.heappop(receives)[1]
+            tries[message_id] = tries.get(message_id, 0) + 1
+            if tries[message_id] > 30:
+                lost.append(message_id)
+                continue
+            body = json.dumps({"detail": outcome_as_json(replace(OUTCOME, id=message_id))})
+            batch.append(QueueRecord(message_id, "", body, tries[message_id]))
+        teller.tell_batch(batch)
+    return told, lost
+
+
+@pytest.mark.parametrize("number", [30, 300])
+def test_a_burst_reaches_a_channel_that_takes_one_message_a_second_without_dead_letters(number):
+    told, lost = burst(number)
+    assert lost == []
+    assert sorted(told) == sorted(str(one) for one in range(number))

@@ -15,6 +15,12 @@ from ecr_warden_cli.policy.model import json_schema
 ROOT = Path(__file__).parents[2]
 
 
+# Each line has six times what the line before has.
+ALIASES = "".join(
+    f"{new}: &{new} [{', '.join([f'*{old}'] * 6)}]\n" for old, new in zip("abcdefg", "bcdefgh", strict=True)
+)
+
+
 def said(text):
     return [str(problem) for problem in check_policy(text, "policy.yaml").problems]
 
@@ -66,7 +72,24 @@ exceptions:
         ("version: 1\nversion: 1\n", "version is there twice"),
         ("version: 1\nmode: !!python/none x\n", "not plain YAML"),
         ("version: 1\nmode: \x00\n", "not YAML"),
-        ("version: 1\nmode: 2026-99-99\n", "cannot be read"),
+        ("version: !!int abc\n", "cannot be read"),
+        ("version: true\n", "policy.yaml:1:1: error: version: expected 1, got True"),
+        ("version: 1.0\n", "version: expected 1, got 1.0"),
+        ("[" * 5000, "nested too deeply"),
+        ('version: 1\nmode: "\\uD800"\n', "policy.yaml:2:7: error: not plain YAML: half a surrogate pair"),
+        ("a: &a [1, 1, 1, 1, 1, 1]\n" + ALIASES, "more than 20000 parts once its aliases are followed"),
+        (
+            "version: 1\nexceptions: [{repository: a, tag: b, until: 2026-02-30, reason: c}]\n",
+            "policy.yaml:2:38: error: until",
+        ),
+        (
+            "version: 1\nexceptions: [{repository: a, tag: b, until: 86400, reason: c}]\n",
+            "expected a date such as 2026-12-31",
+        ),
+        (
+            "version: 1\nchannels:\n  slack: {type: slack, secrt: x}\n",
+            "policy.yaml:3:24: error: secrt is not a known key",
+        ),
         (
             "version: 1\nrules:\n  - match: ['**']\n    lifecycle: {keep_last: 1}\n",
             "not supported by this version",

@@ -70,11 +70,13 @@ def test_twice_delivered_is_once_done_and_the_same_outcome(push, ports):
     assert len(ports.journal.entries) == 1
 
 
-def test_a_tag_that_a_person_put_back_is_not_taken_again_by_a_late_delivery(push, ports):
-    enforce(push, ports)
+@pytest.mark.parametrize("action", [TagAction.QUARANTINE, TagAction.DELETE])
+def test_a_tag_that_a_person_put_back_is_not_taken_again_by_a_late_delivery(push, ports, action):
+    enforce(push, ports, action)
     ports.registry.push(REPOSITORY, OLD, "latest")
-    enforce(push, ports)
+    outcome = enforce(push, ports, action).outcome
     assert "latest" in ports.registry.tags_of(REPOSITORY, OLD)
+    assert outcome.id == ports.publisher.outcomes[0].id
 
 
 @pytest.mark.parametrize("action", [TagAction.QUARANTINE, TagAction.DELETE])
@@ -247,6 +249,42 @@ def test_a_tag_that_yet_another_push_took_is_left_there(push, ports):
     assert outcome.change_ids[0] in ports.journal.done
 
 
+def test_a_put_back_that_fails_is_told_as_critical_and_not_lost_by_a_retry(push, ports):
+    class Throttled(Racing):
+        def find_manifest_by_digest(self, _repository_name, _image_digest):
+            raise FaultError("throttled")
+
+    ports.registry = Throttled(ports.registry, "remove_tag", 1, "v2.0.0")
+    outcome = enforce(push, ports).outcome
+    assert outcome.severity is Severity.CRITICAL
+    assert NEW in outcome.next_step
+    assert "could not be put back" in outcome.reason
+
+
+def test_a_begun_deletion_that_is_not_to_be_done_any_more_is_not_told_as_done_later(push, ports):
+    found, _ = faulty(ports, fails_at=6)
+    with pytest.raises(FaultError, match="remove_tag: before"):
+        enforce(push, found, TagAction.DELETE)
+    ports.usage.users = ("ECS task arn:task",)
+    assert enforce(push, ports, TagAction.DELETE).outcome.changed is False
+    ports.registry.remove_tag(REPOSITORY, "latest")
+    assert enforce(push, ports, TagAction.DELETE).outcome.changed is False
+
+
+def test_a_repeated_delivery_is_not_counted_again(push, ports):
+    enforce(push, ports)
+    enforce(push, ports)
+    assert len(ports.metrics.counted) == 2
+
+
+@pytest.mark.parametrize("mode", [Mode.AUDIT, Mode.ENFORCE])
+def test_a_tag_that_is_gone_is_said_to_be_gone_where_nothing_would_be_done_either(push, ports, mode):
+    del ports.registry.tags[REPOSITORY]["latest"]
+    outcome = enforce(push, ports, TagAction.NOTIFY, mode=mode).outcome
+    assert "no image has it any more" in outcome.reason
+    assert outcome.severity is Severity.INFO
+
+
 def test_an_image_lost_in_the_moment_of_a_removal_is_told_as_critical_with_what_to_do(push, ports):
     ports.registry = Racing(ports.registry, "remove_tag", 1)
     outcome = enforce(push, ports).outcome
@@ -281,7 +319,7 @@ def test_the_next_step_names_what_is_allowed(push, ports):
     assert "semver, release-*" in handled.outcome.next_step
 
 
-CALLS = {TagAction.QUARANTINE: 8, TagAction.DELETE: 8, TagAction.NOTIFY: 2}
+CALLS = {TagAction.QUARANTINE: 8, TagAction.DELETE: 8, TagAction.NOTIFY: 3}
 
 
 def faulty(ports, **options):

@@ -41,6 +41,9 @@ def test_a_missing_or_wrong_field_is_named(push_event, name, value):
         ("detail-type", None),
         ("time", "yesterday"),
         ("time", "2026-01-01T00:00:00"),
+        ("time", "0001-01-01T00:00:00+23:59"),
+        ("time", "9999-12-31T23:59:59-10:00"),
+        ("id", "line\nbreak"),
         ("detail", "text"),
         ("id", None),
         ("account", 1),
@@ -55,6 +58,12 @@ def test_a_foreign_or_broken_envelope_is_named(push_event, field, value):
 def test_a_tag_that_is_not_text_is_named(push_event):
     with pytest.raises(MalformedEventError, match=r"detail\.image-tag"):
         parse_image_action(push_event(image_tag=["latest"]))
+
+
+@pytest.mark.parametrize("tag", ["\ud800", "a\x00b", "a\nb", "\u202egnp"])
+def test_a_tag_that_cannot_be_one_is_named(push_event, tag):
+    with pytest.raises(MalformedEventError, match=r"detail\.image-tag"):
+        parse_image_action(push_event(image_tag=tag))
 
 
 def test_unknown_fields_are_passed_over(push_event):

@@ -229,3 +229,12 @@ def test_a_policy_that_does_not_hold_is_refused_with_all_that_is_wrong(run):
 
 def test_a_policy_that_is_not_there_is_wrong_usage(run):
     assert run("a", "--policy", "no-such-file").exit_code == 2
+
+
+def test_a_whole_image_uri_is_taken_as_people_paste_it(tmp_path):
+    policy = tmp_path / "policy.yaml"
+    policy.write_text("version: 1\nrules: [{match: ['prod/**'], tags: {deny: [latest]}}]\n")
+    uri = "123456789012.dkr.ecr.us-east-1.amazonaws.com/prod/api:latest"
+    done = CliRunner().invoke(main, ["explain", uri, "--policy", str(policy)])
+    assert done.exit_code == 1
+    assert "DOES NOT PASS  prod/api:latest" in done.stdout

@@ -20,6 +20,7 @@ from ecr_warden_cli.explanation import MEDIA_TYPES, Explanation, Section, Verdic
 _REPOSITORY_NAME: Final = re.compile(
     r"[a-z0-9]+(?:[._-][a-z0-9]+)*(?:/[a-z0-9]+(?:[._-][a-z0-9]+)*)*", re.ASCII
 )
+_REGISTRY: Final = re.compile(r"^\d{12}\.dkr[.-]ecr[^/]*/")
 
 
 @click.command()
@@ -48,7 +49,8 @@ def explain(image: str, policy: Path, artifact: str, *, as_json: bool) -> None:
 
 
 def _parsed(image: str) -> tuple[str, str | None]:
-    repository, colon, tag = image.partition(":")
+    # People paste what docker push takes.
+    repository, colon, tag = _REGISTRY.sub("", image).partition(":")
     if not _REPOSITORY_NAME.fullmatch(repository):
         raise click.UsageError(
             f"{repository!r} is no repository's name: give it as ECR does, as in prod/api, without a digest"

@@ -9,7 +9,6 @@ from typing import Any
 import click
 
 from ecr_warden.domain.policy import Policy
-from ecr_warden.errors import EcrWardenError
 from ecr_warden_cli.caused import Caused, error_as_json
 from ecr_warden_cli.commands.common import json_option, policy_option, read_policy
 from ecr_warden_cli.commands.reading import read_event
@@ -78,5 +77,6 @@ def _replayed(
         try:
             event = read_event(path)
             yield path, deliver(event)
-        except EcrWardenError as error:
+        # One event's trouble is that event's: whatever it is, the others are replayed.
+        except Exception as error:  # noqa: BLE001
             yield path, Caused(event.get("id"), event.get("detail-type"), error=error_as_json(error))

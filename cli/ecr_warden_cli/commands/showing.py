@@ -26,10 +26,10 @@ def show_caused(out: Console, caused: Caused, *, title: str) -> None:
     functions = ", ".join(caused.functions) or "no function: no rule of the template takes it"
     _line(out, "reached", functions)
     for outcome in caused.outcomes:
-        rule = outcome["rule"] or {}
+        rule = outcome.get("rule") or {}
         where = f"{rule.get('file')}:{rule.get('line')} match {', '.join(rule.get('match', ()))}"
-        _line(out, "rule", f"{where}, {outcome['mode']} mode")
-        _line(out, "decided", outcome["reason"], style=_COLOURS.get(outcome["severity"], ""))
+        _line(out, "rule", f"{where}, {outcome.get('mode')} mode")
+        _line(out, "decided", str(outcome.get("reason")), style=_COLOURS.get(outcome.get("severity", ""), ""))
     for decision in caused.decisions:
         if decision["outcome_id"] is None:
             _line(out, "decided", f"nothing to do: {decision['reason']}", style="dim")

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import socket
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -188,6 +189,9 @@ def served_aws(
         parts.enter_context(clusters_known())
         # A line for each call would hide what the functions do.
         logging.getLogger("werkzeug").setLevel(logging.WARNING)
+        # moto waits for ever for a server whose address it could not take.
+        with socket.create_server((host, port)):
+            pass
         server = ThreadedMotoServer(ip_address=host, port=port, verbose=False)
         server.start()
         parts.callback(server.stop)

@@ -1,6 +1,6 @@
 """What EventBridge, Lambda and SQS do between a rule and a function, which moto does not.
 
-Simulated: a rule's pattern and state; its targets (functions, queues, topics), and the target's
+Simulated: a rule's pattern and state; its targets (functions and queues), and the target's
 dead-letter queue where one cannot be reached; Lambda's asynchronous retries and dead-letter queue; the
 batches of a queue's reader with partial responses. Waiting is not simulated: retries follow at once.
 """
@@ -100,7 +100,9 @@ class Broker:
                 self._set_aside(rule, target, event, error)
 
     def _to_target(self, rule: Rule, target: dict[str, Any], event: Event) -> None:
-        stack = self._stacks[rule.account_id, rule.region_name]
+        stack = self._stacks.get((rule.account_id, rule.region_name))
+        if stack is None:
+            raise LocalAwsError(f"{rule.name}: no stack of the product is in {rule.region_name}")
         match target["Arn"].split(":")[2]:
             case "lambda":
                 self._waiting.append((stack, stack.function_of(target["Arn"]), event))
@@ -133,8 +135,8 @@ class Broker:
         """Put what could not be delivered in the target's dead-letter queue, as EventBridge does."""
         queue = target.get("DeadLetterConfig", {}).get("Arn")
         self.trace.undelivered.append(f"{rule.name}: {error}")
-        if queue is not None:
-            stack = self._stacks[rule.account_id, rule.region_name]
+        stack = self._stacks.get((rule.account_id, rule.region_name))
+        if queue is not None and stack is not None:
             self._send(stack, queue, event, attributes={"RULE_ARN": rule.arn, "ERROR_MESSAGE": str(error)})
 
     def drain(self) -> None:

@@ -11,7 +11,7 @@ from ecr_warden_cli.local.errors import LocalAwsError
 from ecr_warden_cli.local.stack import LocalStack
 
 _BUILT = "template.yaml"
-# The container has the policy's layer; credentials and Region are given by SAM itself.
+# The container has the policy's layer; the rest is this process's own.
 _OWN = (
     "ECR_WARDEN_POLICY_PATH",
     "AWS_REGION",
@@ -40,6 +40,14 @@ def write_sam_template(path: Path, stack: LocalStack, endpoint_url: str) -> None
         # A container runs fast only on the processor that it was made for.
         properties["Architectures"] = [_architecture()]
         properties.setdefault("Environment", {}).setdefault("Variables", {}).update(
-            declared | {"AWS_ENDPOINT_URL": endpoint_url}
+            declared
+            | {
+                "AWS_ENDPOINT_URL": endpoint_url,
+                "AWS_REGION": stack.region,
+                "AWS_DEFAULT_REGION": stack.region,
+                # moto takes any; whoever runs sam local may have none.
+                "AWS_ACCESS_KEY_ID": "local",
+                "AWS_SECRET_ACCESS_KEY": "local",
+            }
         )
     path.write_text(yaml.safe_dump(template, sort_keys=False), encoding="utf-8")

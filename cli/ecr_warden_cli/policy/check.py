@@ -105,8 +105,9 @@ def _sound(kind: type[Entry], entries: object) -> dict[int, Entry]:
 
 
 def _problem(details: ErrorDetails, source: Source, file: str) -> Problem:
-    # A discriminated union puts the tag's value into the path; no place in the file has it.
-    path: Path = tuple(part for part in details["loc"] if part not in ("slack", "sns"))
+    loc = details["loc"]
+    # A discriminated union puts the type's name behind the channel's; no place in the file has it.
+    path: Path = loc[:2] + loc[3:] if loc[:1] == ("channels",) else loc
     line, column = source.position(path)
     return Problem(file, line, column, _message(details, path))
 

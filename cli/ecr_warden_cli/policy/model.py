@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from ecr_warden.domain.artifacts import Artifact
 from ecr_warden.domain.globs import glob_problem
@@ -37,6 +37,20 @@ def _sound_pattern(pattern: str) -> str:
     if problem is not None:
         raise ValueError(f"{pattern!r}: {problem}")
     return pattern
+
+
+def _whole_number(value: object) -> object:
+    # Python takes true and 1.0 for 1.
+    if type(value) is not int:
+        raise ValueError(f"version: expected 1, got {value!r}")
+    return value
+
+
+def _iso_date(value: object) -> object:
+    # Pydantic takes a number for seconds since 1970.
+    if not isinstance(value, str):
+        raise ValueError(f"until: expected a date such as 2026-12-31, got {value!r}")  # noqa: TRY004  # pydantic's own
+    return value
 
 
 RepositoryGlob = Annotated[str, AfterValidator(_sound_glob)]
@@ -89,7 +103,7 @@ class ExceptionModel(_Model):
     """A glob over repository names."""
     tag: TagPattern
     """The tags that pass."""
-    until: date
+    until: Annotated[date, BeforeValidator(_iso_date)]
     """The last day, in UTC. Every exception ends."""
     reason: Text
     """Why."""
@@ -123,7 +137,7 @@ class RouteModel(_Model):
 class PolicyModel(_Model):
     """ECR Warden's policy file."""
 
-    version: Literal[1]
+    version: Annotated[Literal[1], BeforeValidator(_whole_number)]
     mode: Mode = Mode.AUDIT
     """audit: decide and tell. enforce: act."""
     rules: list[RuleModel] = []

@@ -1,14 +1,18 @@
 """YAML as people write it: plain data, and where each part of it stands."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import yaml
 
 from ecr_warden_cli.policy.problems import Problem
 
 Path = tuple[str | int, ...]
+# Far more than people write, and few enough to be read at once.
+MOST_PARTS: Final = 20_000
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
 @dataclass
@@ -30,25 +34,42 @@ def read_source(text: str, file: str) -> Source:
     """Parse YAML without tags or anchors' surprises; duplicate keys and broken syntax are problems."""
     source = Source()
     try:
-        loader = yaml.SafeLoader(text)
+        _read_into(source, text, file)
+    except RecursionError:
+        source.problems.append(Problem(file, 1, 1, "the file is nested too deeply: a policy has five levels"))
+    return source
+
+
+class _Loader(yaml.SafeLoader):
+    """Plain data, with dates as the text that they are: whoever takes a date says what is wrong with it."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def _read_into(source: Source, text: str, file: str) -> None:
+    try:
+        loader = _Loader(text)
         node = loader.get_single_node()
     except yaml.YAMLError as error:
         source.problems.append(_yaml_problem(error, file, "not YAML"))
-        return source
+        return
     if node is None:
         source.problems.append(Problem(file, 1, 1, "the file is empty: a policy begins with version: 1"))
-        return source
+        return
     source.problems.extend(_duplicates(node, file))
     try:
+        _locate(node, (), source.positions, set())
         source.data = loader.construct_document(node)
     except yaml.YAMLError as error:
         source.problems.append(_yaml_problem(error, file, "not plain YAML"))
-        return source
+        return
     except ValueError as error:
         source.problems.append(Problem(file, 1, 1, f"a value cannot be read: {error}"))
-        return source
-    _locate(node, (), source.positions, set())
-    return source
+        return
 
 
 def _yaml_problem(error: yaml.YAMLError, file: str, what: str) -> Problem:
@@ -86,6 +107,12 @@ def _locate(node: yaml.Node, path: Path, positions: dict[Path, tuple[int, int]],
     if id(node) in above:
         return
     positions.setdefault(path, _place(node.start_mark))
+    if len(positions) > MOST_PARTS:
+        problem = f"it has more than {MOST_PARTS} parts once its aliases are followed"
+        raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark)
+    if isinstance(node, yaml.ScalarNode) and _SURROGATE.search(node.value):
+        problem = "half a surrogate pair is no character"
+        raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark)
     above = above | {id(node)}
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:

@@ -1,5 +1,6 @@
 """AWS's clients, and their errors in our own words."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -13,6 +14,10 @@ from ecr_warden.errors import AwsError, RepositoryGoneError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+# At DEBUG botocore logs whole answers, and so the secrets that Secrets Manager gives.
+for _name in ("boto3", "botocore", "urllib3"):
+    logging.getLogger(_name).setLevel(logging.INFO)
 
 # Standard mode: adaptive mode's client-side rate goes on slowing a function long after a throttled second.
 _CONFIG = Config(

@@ -19,7 +19,7 @@ _BEGUN: Final = "begun"
 _DONE: Final = "done"
 _PROGRESS: Final = {None: Progress.NEW, _BEGUN: Progress.BEGUN, _DONE: Progress.DONE}
 JOURNAL_KEPT: Final = timedelta(days=400)
-# Longer than an event can wait: 14 days in each of two dead-letter queues.
+# Longer than an event can wait: 14 days as a dead letter, and its outcome as long again.
 DELIVERY_KEPT: Final = timedelta(days=45)
 # Longer than NotifyFunction may run, so that a claim that is still held was left by a reader that died.
 CLAIM_HELD: Final = timedelta(seconds=120)

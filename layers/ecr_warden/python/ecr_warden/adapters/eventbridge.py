@@ -1,7 +1,7 @@
 """EventBridge's dictionaries, turned into values once."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from ecr_warden.domain.events import ImageAction
@@ -54,14 +54,17 @@ def _text(fields: Mapping[str, Any], name: str, parent: str = "") -> str:
     value = fields.get(name)
     if not isinstance(value, str) or not value:
         raise MalformedEventError(parent + name, f"expected text, got {value!r}")
+    # No field that is read here may hold a control character or half a surrogate pair in ECR.
+    if not value.isprintable():
+        raise MalformedEventError(parent + name, f"expected printable text, got {value!r}")
     return value
 
 
 def _optional_text(detail: Mapping[str, Any], name: str) -> str | None:
     value = detail.get(name)
-    if value is not None and not isinstance(value, str):
-        raise MalformedEventError(f"detail.{name}", f"expected text, got {value!r}")
-    return value or None
+    if value is None or value == "":
+        return None
+    return _text(detail, name, "detail.")
 
 
 def _time(value: str) -> datetime:
@@ -71,4 +74,7 @@ def _time(value: str) -> datetime:
         raise MalformedEventError("time", f"expected an ISO 8601 time, got {value!r}") from error
     if time.tzinfo is None:
         raise MalformedEventError("time", f"expected a time with its zone, got {value!r}")
-    return time
+    try:
+        return time.astimezone(UTC)
+    except OverflowError as error:
+        raise MalformedEventError("time", f"expected a time of this era, got {value!r}") from error

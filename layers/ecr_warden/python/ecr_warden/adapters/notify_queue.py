@@ -21,6 +21,7 @@ class QueueRecord:
     message_id: str
     receipt_handle: str
     body: str
+    receive_count: int = 1
 
 
 def read_batch(event: object) -> tuple[QueueRecord, ...]:
@@ -33,8 +34,9 @@ def read_batch(event: object) -> tuple[QueueRecord, ...]:
 
 def _record(record: Mapping[str, Any]) -> QueueRecord:
     try:
-        return QueueRecord(record["messageId"], record["receiptHandle"], record["body"])
-    except (KeyError, TypeError) as error:
+        count = record.get("attributes", {}).get("ApproximateReceiveCount", "1")
+        return QueueRecord(record["messageId"], record["receiptHandle"], record["body"], int(count))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise MalformedEventError("Records", f"a record lacks {error}") from error
 
 

@@ -1,13 +1,19 @@
 """Channels' secrets, from Secrets Manager: read once, forgotten when a channel refuses them."""
 
 import json
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final
 
 from ecr_warden.adapters.aws import translated
 from ecr_warden.errors import ChannelError
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
+
+
+_URL: Final = re.compile(
+    r"(?:https://[A-Za-z0-9.-]+(?::\d{1,5})?|http://127\.0\.0\.1:\d{1,5})/[A-Za-z0-9._~:/?#@!$&'()*+,;=%-]*"
+)
 
 
 class SecretsManager:
@@ -38,6 +44,7 @@ def _url(name: str, text: str) -> str:
         except ValueError:
             # Not chained: the parser's error quotes the secret.
             url = None
-    if not isinstance(url, str) or not url.startswith(("https://", "http://127.0.0.1:")):
+    # The characters of RFC 3986: with others, the HTTP client's errors would quote the URL.
+    if not isinstance(url, str) or not _URL.fullmatch(url):
         raise ChannelError(f'the secret {name} holds no https URL: store the URL, or {{"url": "https://…"}}')
     return url

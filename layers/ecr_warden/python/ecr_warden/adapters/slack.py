@@ -1,6 +1,7 @@
 """Slack, by an incoming webhook."""
 
 import logging
+from http.client import HTTPException
 from typing import Any, Final
 from urllib.error import URLError
 
@@ -37,8 +38,8 @@ _MARKS: Final = {
     Severity.INFO: "⚪",
 }
 
-# At DEBUG the client logs its URL, which is a secret.
-logging.getLogger("slack_sdk").setLevel(logging.INFO)
+# The client logs its URL, which is a secret, at DEBUG, and in the words of errors.
+logging.getLogger("slack_sdk").setLevel(logging.CRITICAL)
 
 
 class SlackWebhook:
@@ -67,8 +68,9 @@ class SlackWebhook:
             # A connection that was never made surely told nobody.
             never_sent = isinstance(error.reason, ConnectionRefusedError)
             raise ChannelError(f"Slack: {error.reason}", surely_failed=never_sent) from error
-        except OSError as error:
-            raise ChannelError(f"Slack: {type(error).__name__}", surely_failed=False) from error
+        except (OSError, HTTPException, ValueError) as error:
+            # Its words may quote the URL, so that it is not chained either.
+            raise ChannelError(f"Slack: {type(error).__name__}", surely_failed=False) from None
         if answer.status_code == _OK:
             return
         if answer.status_code in _STALE:

@@ -1,6 +1,7 @@
 """Which workloads run an image: ECS, Lambda, and what Inspector knows of clusters, EKS among them."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from ecr_warden.adapters.aws import translated
@@ -14,6 +15,23 @@ if TYPE_CHECKING:
 
 _TASKS_A_CALL: Final = 100
 _SERVICES_A_CALL: Final = 10
+
+
+@dataclass(frozen=True)
+class _Image:
+    repository: str
+    digest: str
+    tag: str
+
+    def is_named_by(self, reference: str) -> bool:
+        """Tell whether a reference, as in a container's definition, means this image."""
+        name, _, digest = reference.partition("@")
+        path, _, tag = name.rpartition("/")[2].partition(":")
+        repository = f"{name.rpartition('/')[0]}/{path}"
+        if not repository.endswith(f"/{self.repository}"):
+            return False
+        # Where a reference has a digest, its tag does not count; where it has neither, it means latest.
+        return digest == self.digest if digest else (tag or "latest") == self.tag
 
 
 class AwsUsage:
@@ -36,13 +54,13 @@ class AwsUsage:
 
     def who_uses(self, repository_name: str, image_digest: str, image_tag: str) -> tuple[str, ...]:
         """Name the workloads that use an image, and what could not be found out: it counts as in use."""
-        references = (f"/{repository_name}:{image_tag}", f"/{repository_name}@{image_digest}")
+        references = _Image(repository_name, image_digest, image_tag)
         arn = (
             f"arn:{partition(self._region)}:ecr:{self._region}:{self._account}:"
             f"repository/{repository_name}/{image_digest}"
         )
         searches = (
-            self._tasks(image_digest, references),
+            self._tasks(references),
             self._services(references),
             self._lambda_functions(references),
             self._clusters(arn),
@@ -51,11 +69,12 @@ class AwsUsage:
         for search in searches:
             try:
                 users.extend(search)
-            except AwsError as error:
-                users.append(f"it could not be found out ({error})")
+            except (AwsError, KeyError) as error:
+                # An answer of a form that is not known here tells nothing either.
+                users.append(f"it could not be found out ({type(error).__name__}: {error})")
         return tuple(dict.fromkeys(users))
 
-    def _tasks(self, image_digest: str, references: tuple[str, ...]) -> Iterator[str]:
+    def _tasks(self, image: "_Image") -> Iterator[str]:
         with translated("looking for ECS tasks that use the image"):
             for cluster in self._ecs_clusters():
                 pages = self._ecs.get_paginator("list_tasks").paginate(cluster=cluster)
@@ -63,42 +82,46 @@ class AwsUsage:
                 for some in _in_parts(arns, _TASKS_A_CALL):
                     for task in self._ecs.describe_tasks(cluster=cluster, tasks=some)["tasks"]:
                         if any(
-                            container.get("imageDigest") == image_digest
-                            or container.get("image", "").endswith(references)
+                            container.get("imageDigest") == image.digest
+                            or image.is_named_by(container.get("image", ""))
                             for container in task.get("containers", [])
                         ):
                             yield f"ECS task {task['taskArn']}"
 
-    def _services(self, references: tuple[str, ...]) -> Iterator[str]:
+    def _services(self, image: "_Image") -> Iterator[str]:
         with translated("looking for ECS services that use the image"):
             for cluster in self._ecs_clusters():
                 pages = self._ecs.get_paginator("list_services").paginate(cluster=cluster)
                 arns = [arn for page in pages for arn in page["serviceArns"]]
                 for some in _in_parts(arns, _SERVICES_A_CALL):
                     for service in self._ecs.describe_services(cluster=cluster, services=some)["services"]:
-                        definition = self._ecs.describe_task_definition(
-                            taskDefinition=service["taskDefinition"]
-                        )["taskDefinition"]
-                        if any(
-                            container.get("image", "").endswith(references)
-                            for container in definition.get("containerDefinitions", [])
-                        ):
+                        # A service of an external controller has its definitions in its task sets.
+                        holders = [service, *service.get("deployments", []), *service.get("taskSets", [])]
+                        definitions = {str(holder.get("taskDefinition", "")) for holder in holders} - {""}
+                        if any(self._defines(arn, image) for arn in definitions):
                             yield f"ECS service {service['serviceArn']}"
+
+    def _defines(self, task_definition: str, image: "_Image") -> bool:
+        answer = self._ecs.describe_task_definition(taskDefinition=task_definition)["taskDefinition"]
+        return any(
+            image.is_named_by(container.get("image", ""))
+            for container in answer.get("containerDefinitions", [])
+        )
 
     def _ecs_clusters(self) -> list[str]:
         pages = self._ecs.get_paginator("list_clusters").paginate()
         return [arn for page in pages for arn in page["clusterArns"]]
 
-    def _lambda_functions(self, references: tuple[str, ...]) -> Iterator[str]:
+    def _lambda_functions(self, image: "_Image") -> Iterator[str]:
         with translated("looking for Lambda functions that use the image"):
-            for page in self._functions.get_paginator("list_functions").paginate():
+            for page in self._functions.get_paginator("list_functions").paginate(FunctionVersion="ALL"):
                 for function in page["Functions"]:
                     if function.get("PackageType") != "Image":
                         continue
                     code = self._functions.get_function(FunctionName=function["FunctionArn"])["Code"]
-                    if (code.get("ImageUri") or "").endswith(references) or (
-                        code.get("ResolvedImageUri") or ""
-                    ).endswith(references):
+                    if image.is_named_by(code.get("ImageUri", "")) or image.is_named_by(
+                        code.get("ResolvedImageUri", "")
+                    ):
                         yield f"Lambda function {function['FunctionArn']}"
 
     def _clusters(self, image_arn: str) -> Iterator[str]:

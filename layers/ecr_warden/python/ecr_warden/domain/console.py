@@ -6,8 +6,16 @@ _DOMAINS = {
     "cn-": "console.amazonaws.cn",
     "us-gov-": "console.amazonaws-us-gov.com",
     "eusc-": "console.amazonaws-eusc.eu",
+    "us-iso-": "console.c2shome.ic.gov",
+    "us-isob-": "console.sc2shome.sgov.gov",
 }
-_PARTITIONS = {"cn-": "aws-cn", "us-gov-": "aws-us-gov", "eusc-": "aws-eusc"}
+_PARTITIONS = {
+    "cn-": "aws-cn",
+    "us-gov-": "aws-us-gov",
+    "eusc-": "aws-eusc",
+    "us-iso-": "aws-iso",
+    "us-isob-": "aws-iso-b",
+}
 
 
 def console_url(account: str, region: str, repository: str, image_digest: str | None = None) -> str:

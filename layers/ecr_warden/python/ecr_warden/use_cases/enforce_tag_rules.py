@@ -74,12 +74,12 @@ def enforce_tag_rules(push: ImageAction, *, policy: Policy, ports: EnforcementPo
 
 def _act(push: ImageAction, violation: Violation, ports: EnforcementPorts) -> Acted:
     if violation.mode is Mode.AUDIT:
-        return advise_only(violation)
+        return advise_only(push, violation, ports)
     # One event asks for one change, so the outcome's id names it.
     change_id = _id(push)
     match violation.action:
         case TagAction.NOTIFY:
-            return advise_only(violation)
+            return advise_only(push, violation, ports)
         case TagAction.QUARANTINE:
             return quarantine(push, violation, change_id, ports)
         case TagAction.DELETE:
@@ -128,6 +128,8 @@ def _severity(violation: Violation, acted: Acted) -> Severity:
 
 
 def _count(violation: Violation, acted: Acted, metrics: Metrics) -> None:
+    if acted.is_repeat:
+        return
     metrics.count("TagViolations", mode=violation.mode.value)
     if acted.changed:
         metrics.count("Actions", action=violation.action.value)

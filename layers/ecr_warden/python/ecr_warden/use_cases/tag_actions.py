@@ -14,7 +14,7 @@ from ecr_warden.domain.events import ImageAction
 from ecr_warden.domain.images import Change, Manifest
 from ecr_warden.domain.quarantine import quarantine_tag
 from ecr_warden.domain.tag_rules import Violation
-from ecr_warden.errors import RefusedError
+from ecr_warden.errors import AwsError, RefusedError
 from ecr_warden.ports import Journal, Progress, Registry, Usage
 
 # A DynamoDB item holds 400 KB, names and all.
@@ -46,7 +46,7 @@ class Acted:
     """What came of an action.
 
     ``what`` and ``next_step`` are sentences for people. ``is_gone``: there was nothing left to act on.
-    ``is_harmful``: an image lost what it should have kept.
+    ``is_harmful``: an image lost what it should have kept. ``is_repeat``: an earlier delivery did it all.
     """
 
     changed: bool
@@ -55,6 +55,7 @@ class Acted:
     change_ids: tuple[str, ...] = ()
     is_gone: bool = False
     is_harmful: bool = False
+    is_repeat: bool = False
 
 
 def quarantine(push: ImageAction, violation: Violation, change_id: str, ports: TagActionPorts) -> Acted:
@@ -78,7 +79,7 @@ def quarantine(push: ImageAction, violation: Violation, change_id: str, ports: T
     if not removal.is_pushed_image(manifest):
         return removal.finish_or_say_gone(manifest, was_ours=lambda: removal.is_kept_as(kept_as))
     if removal.begin() is Progress.DONE:
-        return removal.done
+        return replace(removal.done, is_repeat=True)
     try:
         ports.registry.add_tag(push.repository_name, manifest, kept_as)
     except RefusedError as error:
@@ -109,6 +110,8 @@ def delete(push: ImageAction, violation: Violation, change_id: str, ports: TagAc
     manifest = removal.named()
     kept_because = _reason_to_keep(manifest, push, tag, ports) if removal.is_pushed_image(manifest) else None
     if kept_because is not None:
+        # An interrupted delivery may have begun what is not to be done any more.
+        ports.journal.cancel(change_id)
         return _kept(kept_because, violation)
     # Finding the users took a while, in which another push may have moved the tag.
     manifest = removal.named()
@@ -116,7 +119,7 @@ def delete(push: ImageAction, violation: Violation, change_id: str, ports: TagAc
         # A deletion leaves no trace but the absence of the tag.
         return removal.finish_or_say_gone(manifest, was_ours=lambda: manifest is None)
     if removal.begin(manifest) is Progress.DONE:
-        return removal.done
+        return replace(removal.done, is_repeat=True)
     try:
         return removal.remove_tag()
     except RefusedError as error:
@@ -186,31 +189,33 @@ class _Removal:
         """Answer for a tag that names the image no longer: our own doing, or somebody else's."""
         progress = self.ports.journal.progress(self.change_id)
         if progress is Progress.DONE:
-            return self.done
+            return replace(self.done, is_repeat=True)
         if progress is Progress.BEGUN and was_ours():
             return self.finish()
         if progress is Progress.BEGUN:
             self.ports.journal.cancel(self.change_id)
-        tag = self.violation.image_tag
-        now = "no image has it any more" if named is None else f"it names {named.digest} by now"
-        return Acted(
-            changed=False,
-            what=f"Nothing was done about the tag {tag}: {now}.",
-            next_step="Nothing is left to do for this image.",
-            is_gone=True,
-        )
+        return _gone(self.violation.image_tag, named)
 
     def _put_back(self, removed_from: str) -> Acted:
         """Mend what a push in the very moment of the removal made of it: the tag went from that image."""
         repository, tag = self.push.repository_name, self.violation.image_tag
         moved = f"In that moment another push had moved {tag} to {removed_from}"
-        other = self.ports.registry.find_manifest_by_digest(repository, removed_from)
-        if other is not None:
-            try:
+        try:
+            other = self.ports.registry.find_manifest_by_digest(repository, removed_from)
+            if other is not None:
                 self.ports.registry.add_tag(repository, other, tag)
-            except RefusedError:
-                # Immutable, and yet another push has it by now: the tag is where its owners want it.
-                return replace(self.done, what=f"{self.done.what} {moved}, and by now elsewhere again.")
+        except RefusedError:
+            # Immutable, and yet another push has it by now: the tag is where its owners want it.
+            return replace(self.done, what=f"{self.done.what} {moved}, and by now elsewhere again.")
+        except AwsError as error:
+            # Another try would find the tag gone and not know whose it was: it is told now, or never.
+            return replace(
+                self.done,
+                what=f"{self.done.what} {moved}, and it could not be put back: {error}.",
+                next_step=f"See whether {removed_from} is still there, and push it again if not.",
+                is_harmful=True,
+            )
+        if other is not None:
             return replace(self.done, what=f"{self.done.what} {moved}: it was put back there.")
         return replace(
             self.done,
@@ -218,6 +223,16 @@ class _Removal:
             next_step=f"Push {removed_from} again now, under a tag that the policy allows.",
             is_harmful=True,
         )
+
+
+def _gone(tag: str, named: Manifest | None) -> Acted:
+    now = "no image has it any more" if named is None else f"it names {named.digest} by now"
+    return Acted(
+        changed=False,
+        what=f"Nothing was done about the tag {tag}: {now}.",
+        next_step="Nothing is left to do for this image.",
+        is_gone=True,
+    )
 
 
 def _refused(error: RefusedError, violation: Violation) -> Acted:
@@ -243,8 +258,11 @@ def _push_again(violation: Violation) -> str:
     return "Push the image again under a tag that the rule does not deny."
 
 
-def advise_only(violation: Violation) -> Acted:
-    """Change nothing; say why, and what to do."""
+def advise_only(push: ImageAction, violation: Violation, ports: TagActionPorts) -> Acted:
+    """Change nothing; say why, and what to do, if the tag still names the image."""
+    named = ports.registry.find_manifest(push.repository_name, violation.image_tag)
+    if named is None or named.digest != push.image_digest:
+        return _gone(violation.image_tag, named)
     if violation.mode is not violation.mode.ENFORCE and violation.action is not violation.action.NOTIFY:
         what = f"Nothing was changed: the rule is in audit mode; in enforce mode it would {violation.action}."
     else:
