@@ -26,6 +26,7 @@ from ecr_warden.adapters.dynamodb import CLAIM_HELD
 from ecr_warden.adapters.notify_queue import LONGEST_WAIT
 from ecr_warden.settings import ImageActionSettings, NotifySettings
 from ecr_warden_cli.local.stack import NOT_SIMULATED
+from ecr_warden_cli.policy.consistency import DEFAULT_NAME_PREFIX
 
 SECONDS_A_DAY = 86_400
 # What SQS lets a reader ask for, and so the most that a channel's Retry-After can come to.
@@ -384,3 +385,7 @@ def test_what_the_local_aws_leaves_out_is_in_the_template():
 def test_the_local_aws_has_all_the_rest():
     types = {resource["Type"] for resource in TEMPLATE.resources.values()}
     assert types - NOT_SIMULATED.keys() <= get_model_map().keys()
+
+
+def test_check_knows_which_secrets_the_stack_reads_by_default():
+    assert TEMPLATE.document["Parameters"]["SecretNamePrefix"]["Default"] == DEFAULT_NAME_PREFIX

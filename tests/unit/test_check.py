@@ -105,7 +105,11 @@ exceptions:
             "name a tag",
         ),
         ("version: 1\nchannels: {a: {type: slack, secrt: x}}\n", "did you mean secret?"),
-        ("version: 1\nchannels: {a: {type: carrier-pigeon}}\n", "carrier-pigeon"),
+        (
+            "version: 1\nchannels: {a: {type: carrier-pigeon}}\n",
+            "a: no channel is of the type carrier-pigeon: give one of 'slack', 'sns'",
+        ),
+        ("version: 1\nchannels: {a: {secret: x}}\n", "a has no type: give one of 'slack', 'sns'"),
         ("version: 1\nroutes: [{to: [op]}]\nchannels: {ops: {type: sns}}\n", "did you mean ops?"),
         ("version: 1\nroutes: [{to: [op]}]\n", "add it under channels"),
         ("a: &a [*a]\n", "not a known key"),
@@ -124,8 +128,29 @@ def test_what_is_wrong_is_refused_with_its_reason(text, message):
     assert message in "\n".join(map(str, checked.problems))
 
 
+def test_a_secret_that_the_stack_cannot_read_or_that_two_channels_share_is_a_warning():
+    text = """\
+version: 1
+channels:
+  one: {type: slack, secret: slack/team}
+  two: {type: slack, secret: slack/team}
+routes: [{to: [one, two]}]
+"""
+    checked = check_policy(text, "p.yaml")
+    assert checked.policy is not None
+    assert [str(problem).split(":")[1:3] for problem in checked.problems] == [
+        ["3", "22"],
+        ["4", "22"],
+        ["4", "22"],
+    ]
+    said = "\n".join(map(str, checked.problems))
+    assert "begin with ecr-warden/" in said
+    assert "the channel one has the same secret" in said
+    assert {problem.severity for problem in checked.problems} == {"warning"}
+
+
 def test_a_channel_that_no_route_names_is_a_warning():
-    checked = check_policy("version: 1\nchannels: {ops: {type: slack, secret: x}}\n", "p")
+    checked = check_policy("version: 1\nchannels: {ops: {type: slack, secret: ecr-warden/x}}\n", "p")
     assert checked.policy is not None
     assert [problem.severity for problem in checked.problems] == ["warning"]
 

@@ -23,6 +23,7 @@ from ecr_warden_cli.policy.consistency import (
     exception_problems,
     route_problems,
     rule_problems,
+    secret_problems,
 )
 from ecr_warden_cli.policy.model import (
     SECTIONS_TO_COME,
@@ -69,6 +70,7 @@ def check_policy(text: str, file: str, *, today: date | None = None) -> Checked:
     try:
         model = PolicyModel.model_validate(source.data, by_alias=True, by_name=False)
         policy = _policy(model, source, file)
+        problems |= set(secret_problems(policy, source))
     except ValidationError as error:
         problems |= {_problem(details, source, file) for details in error.errors()}
     has_errors = any(problem.severity == "error" for problem in problems)
@@ -120,10 +122,19 @@ def _message(details: ErrorDetails, path: Path) -> str:
             return _unknown_key(name, details["loc"])
         case "missing":
             return f"{name} is missing" + (": every exception ends" if name == "until" else "")
+        case "union_tag_not_found":
+            return f"{name} has no type: give one of {_types(details)}"
+        case "union_tag_invalid":
+            return f"{name}: no channel is of the type {details['ctx']['tag']}: give one of {_types(details)}"
         case "value_error":
             return str(details["ctx"]["error"])
         case _:
             return f"{name}: {details['msg'][0].lower()}{details['msg'][1:]}, got {details['input']!r}"
+
+
+def _types(details: ErrorDetails) -> str:
+    # Pydantic quotes them only where the type is wrong, not where there is none.
+    return str(details.get("ctx", {}).get("expected_tags", "'slack', 'sns'"))
 
 
 def _unknown_key(name: str, loc: tuple[int | str, ...]) -> str:

@@ -3,12 +3,16 @@
 import difflib
 from collections.abc import Iterator, Mapping
 from datetime import date
+from typing import Final
 
-from ecr_warden.domain.policy import Rule
+from ecr_warden.domain.policy import Policy, Rule
 from ecr_warden.domain.reachability import unreachable_tags
 from ecr_warden_cli.policy.model import ExceptionModel, RouteModel
 from ecr_warden_cli.policy.problems import Problem
 from ecr_warden_cli.policy.source import Source
+
+# The default of the template's parameter SecretNamePrefix.
+DEFAULT_NAME_PREFIX: Final = "ecr-warden/"
 
 
 def rule_problems(rules: Mapping[int, Rule], source: Source, file: str) -> Iterator[Problem]:
@@ -75,3 +79,22 @@ def channel_problems(
         if channel not in named:
             position = source.position(("channels", channel))
             yield Problem(file, *position, f"no route names the channel {channel}", "warning")
+
+
+def secret_problems(policy: Policy, source: Source) -> Iterator[Problem]:
+    """Find channels that tell the same people twice, and secrets that the stack's default cannot read."""
+    first: dict[str, str] = {}
+    for channel in policy.channels:
+        if channel.secret is None:
+            continue
+        position = source.position(("channels", channel.name, "secret"))
+        other = first.setdefault(channel.secret, channel.name)
+        if other != channel.name:
+            message = f"the channel {other} has the same secret: outcomes for both are told there twice"
+            yield Problem(policy.file, *position, message, "warning")
+        if not channel.secret.startswith(DEFAULT_NAME_PREFIX):
+            message = (
+                f"NotifyFunction reads secrets whose names begin with {DEFAULT_NAME_PREFIX}: name it so, or "
+                "deploy with another SecretNamePrefix"
+            )
+            yield Problem(policy.file, *position, message, "warning")
