@@ -11,7 +11,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 SAM = ROOT / ".venv-sam/bin/sam"
-BUILD = ROOT / ".aws-sam/build"
+# Not where `sam deploy` looks: the policy of these tests must never be deployed.
+BUILD = ROOT / ".build/e2e"
 EVENTS = sorted(
     path for kind in ("image", "referrer") for path in (ROOT / "events").glob(f"ecr_{kind}_action_*.json")
 )
@@ -35,7 +36,7 @@ def docker():
 @pytest.fixture(scope="session")
 def built():
     environment = {**os.environ, "POLICY": "tests/e2e/policy.yaml", "SAM_CLI_TELEMETRY": "0"}
-    subprocess.run([SAM, "build"], cwd=ROOT, env=environment, check=True, timeout=SECONDS)
+    subprocess.run([SAM, "build", "--build-dir", BUILD], cwd=ROOT, env=environment, check=True, timeout=SECONDS)
 
 
 class Local:
