@@ -36,7 +36,9 @@ def docker():
 @pytest.fixture(scope="session")
 def built():
     environment = {**os.environ, "POLICY": "tests/e2e/policy.yaml", "SAM_CLI_TELEMETRY": "0"}
-    subprocess.run([SAM, "build", "--build-dir", BUILD], cwd=ROOT, env=environment, check=True, timeout=SECONDS)
+    subprocess.run(
+        [SAM, "build", "--build-dir", BUILD], cwd=ROOT, env=environment, check=True, timeout=SECONDS
+    )
 
 
 class Local:

@@ -189,7 +189,7 @@ def test_a_demo_that_goes_wrong_says_where_and_fails(monkeypatch):
 
 
 @contextmanager
-def running_local(policy, *arguments):
+def running_local(policy, *arguments, stop=signal.SIGINT):
     command = [
         COMMAND,
         "local",
@@ -206,8 +206,11 @@ def running_local(policy, *arguments):
         try:
             yield process, json.loads(process.stdout.readline())
         finally:
-            process.send_signal(signal.SIGINT)
-            process.wait(30)
+            process.send_signal(stop)
+            try:
+                process.wait(30)
+            finally:
+                process.kill()
 
 
 def test_local_reacts_to_what_the_aws_command_does(policy):
@@ -232,7 +235,7 @@ def test_local_reacts_to_what_the_aws_command_does(policy):
 
 def test_replay_on_an_account_with_a_stack_acts_there_and_tells_through_its_channels_once(replay, policy):
     event = ROOT / "events/ecr_image_action_push.json"
-    with running_local(policy, "--no-react", "--seed", event) as (_, ready):
+    with running_local(policy, "--no-react", "--seed", event, stop=signal.SIGTERM) as (_, ready):
         env = KEYS | {"AWS_ENDPOINT_URL": ready["endpoint_url"]}
         done, (first,) = replay(event, arguments=("--aws", "--json"), env=env)
         assert done.exit_code == 0, done.output

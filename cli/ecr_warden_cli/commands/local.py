@@ -1,6 +1,7 @@
 """The local command: an AWS on a loopback port, with the stack in it and the functions reacting."""
 
 import json
+import signal
 import sys
 import time
 from pathlib import Path
@@ -71,6 +72,7 @@ def local(  # noqa: PLR0913  # one for each option
                 write_sam_template(sam_template, stack, url)
             for seed in seeds:
                 aws.seed({**read_event(seed), "account": account, "region": region})
+            _stop_on_signals()
             _say_ready(url, account, region, as_json=as_json)
             _react_for_ever(aws, stack, as_json=as_json) if react else _wait_for_ever()
     except KeyboardInterrupt:
@@ -79,6 +81,12 @@ def local(  # noqa: PLR0913  # one for each option
         raise click.ClickException(
             f"cannot listen on {host}:{port}: {error.strerror}: try --port 0"
         ) from error
+
+
+def _stop_on_signals() -> None:
+    # A shell starts what it puts in the background with SIGINT ignored, and `kill` sends SIGTERM.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
 
 
 def _say_ready(url: str, account: str, region: str, *, as_json: bool) -> None:
