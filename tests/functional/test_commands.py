@@ -34,6 +34,16 @@ routes:
 """
 
 
+def ecr_at(url):
+    return boto3.client(
+        "ecr",
+        endpoint_url=url,
+        region_name="us-west-2",
+        aws_access_key_id="local",
+        aws_secret_access_key="local",
+    )
+
+
 @pytest.fixture
 def policy(tmp_path):
     path = tmp_path / "policy.yaml"
@@ -215,13 +225,7 @@ def running_local(policy, *arguments, stop=signal.SIGINT):
 
 def test_local_reacts_to_what_the_aws_command_does(policy):
     with running_local(policy) as (process, ready):
-        ecr = boto3.client(
-            "ecr",
-            endpoint_url=ready["endpoint_url"],
-            region_name="us-west-2",
-            aws_access_key_id="local",
-            aws_secret_access_key="local",
-        )
+        ecr = ecr_at(ready["endpoint_url"])
         ecr.create_repository(repositoryName="prod/api")
         manifest = '{"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json"}'
         ecr.put_image(repositoryName="prod/api", imageManifest=manifest, imageTag="latest")
@@ -261,13 +265,7 @@ def test_replay_on_an_account_without_a_stack_keeps_a_journal_here_and_tells_nob
     replay, account, tmp_path, event_file
 ):
     env = account | {"XDG_STATE_HOME": str(tmp_path)}
-    ecr = boto3.client(
-        "ecr",
-        endpoint_url=env["AWS_ENDPOINT_URL"],
-        region_name="us-west-2",
-        aws_access_key_id="local",
-        aws_secret_access_key="local",
-    )
+    ecr = ecr_at(env["AWS_ENDPOINT_URL"])
     ecr.create_repository(repositoryName="my-repository-name")
     manifest = '{"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "layers": []}'
     pushed = ecr.put_image(repositoryName="my-repository-name", imageManifest=manifest, imageTag="latest")

@@ -9,8 +9,8 @@ from botocore.exceptions import ClientError
 from ecr_warden_cli.local.errors import LocalAwsError
 from ecr_warden_cli.local.functions import LocalFunction
 from ecr_warden_cli.local.sam import write_sam_template
-from ecr_warden_cli.local.stack import _target, deploy
-from ecr_warden_cli.local.template import Template, load_template
+from ecr_warden_cli.local.stack import deploy
+from ecr_warden_cli.local.template import Template, load_template, logical_id
 
 INDEX = "application/vnd.oci.image.index.v1+json"
 
@@ -123,14 +123,13 @@ def test_a_type_that_moto_lacks_is_refused_until_somebody_has_thought_about_it(o
             account="1",
             region="us-east-1",
             policy=tmp_path,
-            parameters={},
             variables={},
         )
 
 
 def test_a_reference_of_an_unknown_form_is_refused():
     with pytest.raises(LocalAwsError, match="not known here"):
-        _target({"Fn::Sub": "x"})
+        logical_id({"Fn::Sub": "x"})
 
 
 def test_a_template_that_is_not_there_says_what_to_do(tmp_path):

@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,22 +13,19 @@ import boto3
 from moto.events.models import EventPattern
 
 from ecr_warden.adapters import aws
-from ecr_warden.adapters.dynamodb import DynamoDeliveries, DynamoJournal
-from ecr_warden.adapters.ecr import EcrRegistry
 from ecr_warden.adapters.eventbridge import parse_image_action
-from ecr_warden.adapters.outcome_bus import EventBridgePublisher
-from ecr_warden.adapters.usage import AwsUsage
+from ecr_warden.domain.events import ImageAction
 from ecr_warden.domain.policy import Policy
-from ecr_warden.errors import AwsError, EcrWardenError
-from ecr_warden.ports import Metrics, OutcomePublisher, Registry, Usage
-from ecr_warden.settings import NotifySettings
+from ecr_warden.errors import EcrWardenError
+from ecr_warden.ports import Journal, Metrics, OutcomePublisher, Registry, Usage
+from ecr_warden.settings import ImageActionSettings, NotifySettings
 from ecr_warden.use_cases.enforce_tag_rules import enforce_tag_rules
-from ecr_warden.wiring import channels, utc_now
+from ecr_warden.wiring import ImageActionPorts, channels, deliveries, utc_now
 from ecr_warden_cli.account.journal import FileJournal, journal_path
 from ecr_warden_cli.account.recording import NoMetrics, RecordingJournal, RecordingPublisher, recording_ports
 from ecr_warden_cli.account.stack import DeployedStack, account_of, find_stack
 from ecr_warden_cli.caused import Caused, Message, error_as_json
-from ecr_warden_cli.local.template import Resource, Template
+from ecr_warden_cli.local.template import Resource, Template, logical_id
 
 
 class WrongAccountError(EcrWardenError):
@@ -81,7 +78,7 @@ class AccountReplay:
         self._check_account(push.account)
         with (
             _region(push.region),
-            self._ports(push.account, push.region, caused.messages) as (ports, publisher),
+            self._ports(push, caused.messages) as (ports, publisher),
         ):
             try:
                 enforce_tag_rules(push, policy=self._policy, ports=ports)
@@ -100,34 +97,21 @@ class AccountReplay:
 
     @contextmanager
     def _ports(
-        self, account: str, region: str, messages: list[Message]
+        self, push: ImageAction, messages: list[Message]
     ) -> Iterator[tuple[_Ports, RecordingPublisher]]:
-        stack = self._stack(region)
-        file_journal = FileJournal(journal_path()) if stack is None else None
-        journal = file_journal or DynamoJournal(aws.client("dynamodb"), _of(stack).journal_table)
+        stack = self._stack(push.region)
+        wired = ImageActionPorts(_image_action_settings(stack), push)
         publisher = RecordingPublisher(self._policy)
-        if stack is not None:
-            publisher.bus = EventBridgePublisher(aws.client("events"), stack.outcome_bus)
-            deliveries = DynamoDeliveries(aws.client("dynamodb"), stack.delivery_table, utc_now)
-            publisher.ports = recording_ports(channels(_notify_settings(stack)), deliveries, messages)
-        ports = _Ports(
-            registry=EcrRegistry(aws.client("ecr"), account=account, region=region),
-            journal=RecordingJournal(journal),
-            usage=AwsUsage(
-                ecs=aws.client("ecs"),
-                functions=aws.client("lambda"),
-                inspector=aws.client("inspector2"),
-                account=account,
-                region=region,
-            ),
-            publisher=publisher,
-            metrics=NoMetrics(),
-        )
-        try:
+        with ExitStack() as parts:
+            if stack is None:
+                journal: Journal = parts.enter_context(closing(FileJournal(journal_path())))
+            else:
+                journal = wired.journal
+                publisher.bus = wired.publisher
+                settings = _notify_settings(stack)
+                publisher.ports = recording_ports(channels(settings), deliveries(settings), messages)
+            ports = _Ports(wired.registry, RecordingJournal(journal), wired.usage, publisher, NoMetrics())
             yield ports, publisher
-        finally:
-            if file_journal is not None:
-                file_journal.close()
 
     def _stack(self, region: str) -> DeployedStack | None:
         if region not in self._stacks:
@@ -140,10 +124,14 @@ class AccountReplay:
         return self._stacks[region]
 
 
-def _of(stack: DeployedStack | None) -> DeployedStack:
-    if stack is None:  # pragma: no cover  # only asked where there is one
-        raise AwsError("no stack")
-    return stack
+def _image_action_settings(stack: DeployedStack | None) -> ImageActionSettings:
+    # Without a stack, neither its bus nor its journal is asked for.
+    return ImageActionSettings(
+        policy_path="",
+        metrics_namespace="",
+        outcome_bus_name=stack.outcome_bus if stack else "",
+        journal_table_name=stack.journal_table if stack else "",
+    )
 
 
 def _notify_settings(stack: DeployedStack) -> NotifySettings:
@@ -167,15 +155,15 @@ def _region(region: str) -> Iterator[None]:
 def reached(template: Template, event: dict[str, Any]) -> Iterator[str]:
     """Give the logical ids of the functions to which the template's rules bring an event."""
     readers = {
-        _logical_id(item["Properties"]["EventSourceArn"]): _logical_id(item["Properties"]["FunctionName"])
+        logical_id(item["Properties"]["EventSourceArn"]): logical_id(item["Properties"]["FunctionName"])
         for _, item in template.of_type("AWS::Lambda::EventSourceMapping")
     }
     for _, rule in template.of_type("AWS::Events::Rule"):
         if not _is_reached(rule, event):
             continue
         for target in rule["Properties"]["Targets"]:
-            logical_id = _logical_id(target["Arn"])
-            yield readers.get(logical_id, logical_id)
+            reached_first = logical_id(target["Arn"])
+            yield readers.get(reached_first, reached_first)
 
 
 def _is_reached(rule: Resource, event: dict[str, Any]) -> bool:
@@ -184,10 +172,3 @@ def _is_reached(rule: Resource, event: dict[str, Any]) -> bool:
     return is_on_default_bus and EventPattern.load(json.dumps(properties["EventPattern"])).matches_event(
         event
     )
-
-
-def _logical_id(value: object) -> str:
-    match value:
-        case {"Ref": str(name)} | {"Fn::GetAtt": [str(name), "Arn"]}:
-            return name
-    return str(value)

@@ -45,22 +45,19 @@ class LocalAws:
         self._stacks: dict[tuple[str, str], LocalStack] = {}
         self._seeded: set[tuple[str, str, Subject]] = set()
         self._journaled: set[str] = set()
-        self.variables: dict[str, str] = {}
         self.broker = broker
 
     def stack(self, account: str, region: str) -> LocalStack:
         """Give the stack of an account and Region, deployed when it is first asked for."""
         key = (account, region)
         if key not in self._stacks:
-            variables = self.variables | {"MOTO_ACCOUNT_ID": account}
             with self.acting_in(account):
                 stack = deploy(
                     self._template,
                     account=account,
                     region=region,
                     policy=self._compiled,
-                    parameters={},
-                    variables=variables,
+                    variables={"MOTO_ACCOUNT_ID": account},
                 )
                 subscribe(stack, self._policy, self.slack)
             self._stacks[key] = stack
@@ -106,7 +103,8 @@ class LocalAws:
         self.broker.trace = Trace()
         with self.acting_in(stack.account):
             act()
-        return self.react(stack)
+        self.broker.drain()
+        return self._caused(stack)
 
     def react_if_anything_came(self, stack: LocalStack) -> Caused | None:
         """Let the functions react to what came since the last time; ``None`` if nothing did."""
@@ -114,13 +112,12 @@ class LocalAws:
         self.broker.drain()
         if not self.broker.trace.events and not self.broker.trace.invocations:
             return None
-        caused = self.react(stack)
+        caused = self._caused(stack)
         self.broker.trace = Trace()
         return caused
 
-    def react(self, stack: LocalStack) -> Caused:
-        """Let the functions react to the events of the trace, and say what came of them."""
-        self.broker.drain()
+    def _caused(self, stack: LocalStack) -> Caused:
+        """Say what came of the events of the trace."""
         trace = self.broker.trace
         ids = {event.get("id") for event in trace.sent}
         reached = [item for item in trace.invocations if item.event.get("id") in ids]

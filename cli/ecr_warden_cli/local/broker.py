@@ -22,7 +22,7 @@ from moto.sqs import sqs_backends
 
 from ecr_warden_cli.local.errors import LocalAwsError
 from ecr_warden_cli.local.functions import LocalFunction
-from ecr_warden_cli.local.stack import LocalStack, QueueReader, queue_name
+from ecr_warden_cli.local.stack import LocalStack, QueueReader
 
 logger = logging.getLogger(__name__)
 Event = dict[str, Any]
@@ -122,7 +122,7 @@ class Broker:
         attributes: dict[str, str] | None = None,
     ) -> None:
         sqs_backends[stack.account][stack.region].send_message(
-            queue_name=queue_name(queue_arn),
+            queue_name=queue_arn.rpartition(":")[2],
             message_body=json.dumps(event),
             message_attributes={
                 name: {"data_type": "String", "string_value": value}

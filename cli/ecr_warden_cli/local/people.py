@@ -86,11 +86,10 @@ def subscribe(stack: LocalStack, policy: Policy, heard: Slack) -> None:
             if channel.secret not in known:
                 secrets.create_secret(Name=channel.secret, SecretString=heard.url(channel.name))
     queue = boto3.client("sqs", region_name=stack.region).create_queue(QueueName=QUEUE_NAME)["QueueUrl"]
-    arn = f"arn:aws:sqs:{stack.region}:{stack.account}:{queue.rpartition('/')[2]}"
     boto3.client("sns", region_name=stack.region).subscribe(
         TopicArn=stack.physical["OutcomeTopic"],
         Protocol="sqs",
-        Endpoint=arn,
+        Endpoint=stack.queue_arn(queue),
     )
 
 

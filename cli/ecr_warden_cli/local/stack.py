@@ -1,7 +1,6 @@
 """One stack of the template in moto, for one account and Region."""
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +14,7 @@ from moto.sqs import sqs_backends
 from ecr_warden.domain.console import partition
 from ecr_warden_cli.local.errors import LocalAwsError
 from ecr_warden_cli.local.functions import LocalFunction
-from ecr_warden_cli.local.template import Resource, Template
+from ecr_warden_cli.local.template import Resource, Template, logical_id
 
 STACK_NAME: Final = "ecr-warden"
 
@@ -53,14 +52,16 @@ class LocalStack:
     functions: dict[str, LocalFunction] = field(default_factory=dict)
     readers: list[QueueReader] = field(default_factory=list)
 
-    def arn(self, logical_id: str) -> str:
+    def arn(self, name: str) -> str:
         """Give the ARN of a queue or function of the stack."""
-        physical = self.physical[logical_id]
+        physical = self.physical[name]
         if physical.startswith("http"):
-            return (
-                f"arn:{partition(self.region)}:sqs:{self.region}:{self.account}:{physical.rpartition('/')[2]}"
-            )
+            return self.queue_arn(physical)
         return f"arn:{partition(self.region)}:lambda:{self.region}:{self.account}:function:{physical}"
+
+    def queue_arn(self, queue_url: str) -> str:
+        """Give the ARN of a queue of the stack's account and Region."""
+        return f"arn:{partition(self.region)}:sqs:{self.region}:{self.account}:{queue_url.rpartition('/')[2]}"
 
     def waiting(self, queue: str) -> int:
         """Count the messages in one of the stack's queues."""
@@ -70,19 +71,18 @@ class LocalStack:
     def function_of(self, arn: str) -> LocalFunction:
         """Find a function by the ARN that a rule's target names."""
         name = arn.rpartition(":")[2]
-        for logical_id, function in self.functions.items():
-            if self.physical[logical_id] == name:
+        for function in self.functions.values():
+            if self.physical[function.name] == name:
                 return function
         raise LocalAwsError(f"{arn}: a rule's target is no function of the stack")
 
 
-def deploy(  # noqa: PLR0913  # a stack's parts
+def deploy(  # a stack's parts
     template: Template,
     *,
     account: str,
     region: str,
     policy: Path,
-    parameters: Mapping[str, str],
     variables: Mapping[str, str],
 ) -> LocalStack:
     """Create the stack; ``variables`` are added to every function's environment."""
@@ -91,7 +91,6 @@ def deploy(  # noqa: PLR0913  # a stack's parts
         StackName=STACK_NAME,
         TemplateBody=json.dumps(_for_moto(template)),
         Capabilities=["CAPABILITY_IAM"],
-        Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
     )
     stack = LocalStack(account, region, _physical_ids(account, region))
     for name, resource in template.of_type("AWS::Lambda::Function"):
@@ -100,14 +99,14 @@ def deploy(  # noqa: PLR0913  # a stack's parts
         )
     for _, resource in template.of_type("AWS::Lambda::EventSourceMapping"):
         properties = resource["Properties"]
-        queue = _target(properties["EventSourceArn"])
+        queue = logical_id(properties["EventSourceArn"])
         redrive = template.resources[queue]["Properties"].get("RedrivePolicy", {})
         stack.readers.append(
             QueueReader(
                 queue_url=stack.physical[queue],
-                function=_target(properties["FunctionName"]),
+                function=logical_id(properties["FunctionName"]),
                 batch_size=int(properties.get("BatchSize", 10)),
-                dead_letters=_target(redrive["deadLetterTargetArn"]) if redrive else None,
+                dead_letters=logical_id(redrive["deadLetterTargetArn"]) if redrive else None,
             )
         )
     return stack
@@ -150,7 +149,7 @@ def _function(
         (
             item["Properties"]
             for _, item in template.of_type("AWS::Lambda::EventInvokeConfig")
-            if _target(item["Properties"]["FunctionName"]) == name
+            if logical_id(item["Properties"]["FunctionName"]) == name
         ),
         {},
     )
@@ -166,18 +165,5 @@ def _function(
             **variables,
         },
         retries=int(invoke.get("MaximumRetryAttempts", 2)),
-        dead_letters=stack.arn(_target(dead_letters)) if dead_letters else None,
+        dead_letters=stack.arn(logical_id(dead_letters)) if dead_letters else None,
     )
-
-
-def _target(value: object) -> str:
-    """Give the logical id that a ``Ref`` or a ``GetAtt`` of an ARN names."""
-    match value:
-        case {"Ref": str(name)} | {"Fn::GetAtt": [str(name), "Arn"]}:
-            return name
-    raise LocalAwsError(f"the template names a resource in a way that is not known here: {value}")
-
-
-def queue_name(arn: str) -> str:
-    """Give the name in a queue's ARN."""
-    return re.sub(r"^arn:[^:]+:sqs:[^:]+:[^:]+:", "", arn)

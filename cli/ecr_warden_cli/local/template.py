@@ -33,6 +33,14 @@ class Template:
         return ((name, item) for name, item in self.resources.items() if item["Type"] == resource_type)
 
 
+def logical_id(value: object) -> str:
+    """Give the logical id that a ``Ref`` or a ``GetAtt`` of an ARN names, or raise ``LocalAwsError``."""
+    match value:
+        case {"Ref": str(name)} | {"Fn::GetAtt": [str(name), "Arn"]}:
+            return name
+    raise LocalAwsError(f"the template names a resource in a way that is not known here: {value}")
+
+
 class _NoManagedPolicies:
     """The translator asks IAM for AWS's managed policies; this template names none."""
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
 from ecr_warden.adapters.metrics import CloudWatchMetrics
@@ -91,9 +91,11 @@ def channels(settings: NotifySettings) -> Callable[[ChannelOfPolicy], Channel]:
     from ecr_warden.adapters.aws import client
     from ecr_warden.adapters.secrets import SecretsManager
 
-    built: dict[str, Channel] = {}
-    secrets: list[SecretsManager] = []
+    @cache
+    def secrets() -> SecretsManager:
+        return SecretsManager(client("secretsmanager"))
 
+    @cache
     def build(channel: ChannelOfPolicy) -> Channel:
         if channel.type == "sns":
             from ecr_warden.adapters.sns import SnsTopic
@@ -103,15 +105,9 @@ def channels(settings: NotifySettings) -> Callable[[ChannelOfPolicy], Channel]:
             raise PolicyError(f"the channel {channel.name} is of no known type: {channel.type}")
         from ecr_warden.adapters.slack import SlackWebhook
 
-        secrets[:] = secrets or [SecretsManager(client("secretsmanager"))]
-        return SlackWebhook(channel.secret, secrets[0])
+        return SlackWebhook(channel.secret, secrets())
 
-    def get(channel: ChannelOfPolicy) -> Channel:
-        if channel.name not in built:
-            built[channel.name] = build(channel)
-        return built[channel.name]
-
-    return get
+    return build
 
 
 def notify_queue(settings: NotifySettings) -> "NotifyQueue":
