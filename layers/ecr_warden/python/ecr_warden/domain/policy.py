@@ -53,15 +53,136 @@ class TagRules:
     severity: Severity = Severity.MEDIUM
 
 
+class ScanType(StrEnum):
+    """A registry's type of scanning, in ECR's words."""
+
+    BASIC = "BASIC"
+    ENHANCED = "ENHANCED"
+
+
+class ScanFrequency(StrEnum):
+    """How often images are scanned, in ECR's words, least first.
+
+    Where several of a registry's filters match a repository, ECR takes the most frequent.
+    """
+
+    MANUAL = "MANUAL"
+    SCAN_ON_PUSH = "SCAN_ON_PUSH"
+    CONTINUOUS_SCAN = "CONTINUOUS_SCAN"
+
+
+@dataclass(frozen=True)
+class TagMutability:
+    """A rule's ``tag_mutability`` section. Tags that match a wildcard of ``excluded`` are the other way."""
+
+    line: int
+    immutable: bool
+    excluded: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Lifecycle:
+    """A rule's ``lifecycle`` section: ECR's own document as JSON text, or else the shorthand.
+
+    Days and counts are whole numbers from 1; ``None`` asks for no such rule.
+    """
+
+    line: int
+    document: str | None = None
+    keep_last: int | None = None
+    keep_tagged: int | None = None
+    expire_untagged_after_days: int | None = None
+    expire_after_days: int | None = None
+    archive_unpulled_after_days: int | None = None
+    delete_archived_after_days: int | None = None
+    keep: tuple[str, ...] = ()
+    quarantine_days: int = 14
+
+
+@dataclass(frozen=True)
+class Scanning:
+    """A rule's ``scanning`` section.
+
+    ``type`` and ``frequency`` are for the registry's configuration, ``None`` where the rule leaves it alone.
+    ``scan_on_push`` is the repository's own setting, likewise.
+    """
+
+    line: int
+    type: ScanType | None = None
+    frequency: ScanFrequency | None = None
+    scan_on_push: bool | None = None
+
+
+@dataclass(frozen=True)
+class Destination:
+    """Where images are replicated to; ``account`` is ``None`` for the registry's own."""
+
+    region: str
+    account: str | None = None
+
+
+@dataclass(frozen=True)
+class Replication:
+    """A rule's ``replicate_to`` section. With ``backfill``, what was pushed before is replicated too."""
+
+    line: int
+    destinations: tuple[Destination, ...]
+    backfill: bool = False
+
+
+@dataclass(frozen=True)
+class ResourceTags:
+    """A rule's ``resource_tags`` section: tags that are set, in pairs, and keys that must be there.
+
+    A value may have ``{creator}`` and ``{created_at}``.
+    """
+
+    line: int
+    set: tuple[tuple[str, str], ...] = ()
+    require: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class RepositoryPolicy:
+    """A rule's ``repository_policy`` section: an IAM policy document as JSON text.
+
+    With ``merge``, its statements are put into a policy that is there, each by its Sid.
+    """
+
+    line: int
+    document: str
+    merge: bool = False
+
+
+@dataclass(frozen=True)
+class Encryption:
+    """A rule's ``encryption`` section: AES256, KMS or KMS_DSSE, and the key's ARN where it matters."""
+
+    line: int
+    type: str
+    kms_key: str | None = None
+
+
 @dataclass(frozen=True)
 class Rule:
-    """One entry of ``rules``: the repositories that it is for, and its sections."""
+    """One entry of ``rules``: the repositories that it is for, and its sections.
+
+    With ``override``, a setting that somebody chose is replaced too.
+    """
 
     line: int
     match: tuple[str, ...]
     excluded: tuple[str, ...] = ()
     mode: Mode | None = None
     tags: TagRules | None = None
+    override: bool = False
+    tag_mutability: TagMutability | None = None
+    lifecycle: Lifecycle | None = None
+    scanning: Scanning | None = None
+    replicate_to: Replication | None = None
+    resource_tags: ResourceTags | None = None
+    repository_policy: RepositoryPolicy | None = None
+    encryption: Encryption | None = None
 
 
 @dataclass(frozen=True)
