@@ -1,12 +1,24 @@
 """The ports' fakes: as small as the ports, and as strict as AWS."""
 
-from dataclasses import dataclass, field
+import time
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from ecr_warden.domain.images import Change, Manifest
 from ecr_warden.domain.outcomes import Outcome, OutcomeKind
 from ecr_warden.domain.policy import Mode, RuleReference, Severity
-from ecr_warden.errors import AwsError, RefusedError, RepositoryGoneError
+from ecr_warden.domain.settings.current import (
+    Mutability,
+    RegistryDestination,
+    RegistryScanning,
+    ReplicationRule,
+    Repository,
+)
+from ecr_warden.domain.settings.lifecycle_rules import lifecycle_problems
+from ecr_warden.domain.settings.plans import Setting
+from ecr_warden.domain.settings.replication import replication_rules
+from ecr_warden.domain.settings.scanning import registry_scanning
+from ecr_warden.errors import AwsError, BusyError, RefusedError, RepositoryGoneError
 from ecr_warden.ports import Claim, Progress, Rendered
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
@@ -89,6 +101,83 @@ class FakeRegistry:
 
 
 @dataclass
+class FakeSettings:
+    """A registry's settings, and what was called; ``refused`` and ``failing`` are settings that fail."""
+
+    repository: Repository | None = field(default_factory=lambda: Repository("team/app"))
+    lifecycle: dict | None = None
+    policy: dict | None = None
+    labels: dict[str, str] = field(default_factory=dict)
+    rules: tuple[ReplicationRule, ...] = ()
+    registry_scanning: RegistryScanning = field(default_factory=RegistryScanning)
+    refused: set[str] = field(default_factory=set)
+    failing: set[str] = field(default_factory=set)
+    busy: set[str] = field(default_factory=set)
+    backfills: list[RegistryDestination] = field(default_factory=list)
+    calls: list[str] = field(default_factory=list)
+
+    def _called(self, name):
+        self.calls.append(name)
+        if name in self.refused:
+            raise RefusedError(f"{name}: AccessDeniedException")
+        if name in self.failing:
+            raise AwsError(f"{name}: ThrottlingException")
+        if self.repository is None and name not in {"replication", "scanning"}:
+            raise RepositoryGoneError(name)
+
+    def describe(self, _repository_name):
+        self._called("describe")
+        return self.repository
+
+    def lifecycle_policy(self, _repository_name):
+        self._called("lifecycle_policy")
+        return self.lifecycle
+
+    def repository_policy(self, _repository_name):
+        self._called("repository_policy")
+        return self.policy
+
+    def resource_tags(self, _repository_name):
+        self._called("resource_tags")
+        return dict(self.labels)
+
+    def replication(self):
+        self._called("replication")
+        return self.rules
+
+    def scanning(self):
+        self._called("scanning")
+        return self.registry_scanning
+
+    def put(self, setting, repository_name, value):
+        assert repository_name == self.repository.name
+        self._called(f"put {setting}")
+        match setting:
+            case Setting.TAG_MUTABILITY:
+                mutability = Mutability(value["mode"], tuple(value.get("except", ())))
+                self.repository = replace(self.repository, mutability=mutability)
+            case Setting.LIFECYCLE:
+                assert lifecycle_problems(value) == []
+                self.lifecycle = value
+            case Setting.REGISTRY_SCANNING:
+                self.registry_scanning = registry_scanning(value)
+            case Setting.SCAN_ON_PUSH:
+                self.repository = replace(self.repository, scan_on_push=value["scan_on_push"])
+            case Setting.REPLICATION:
+                self.rules = replication_rules(value)
+            case Setting.RESOURCE_TAGS:
+                self.labels |= value
+            case Setting.REPOSITORY_POLICY:
+                self.policy = value
+
+    def start_backfill(self, destination):
+        self._called("start_backfill")
+        if destination.region in self.busy:
+            raise BusyError(f"a backfill to {destination.region} is under way")
+        self.backfills.append(destination)
+
+
+@dataclass
 class FakeJournal:
     entries: dict[str, Change] = field(default_factory=dict)
     done: set[str] = field(default_factory=set)
@@ -110,6 +199,18 @@ class FakeJournal:
     def cancel(self, change_id):
         if change_id not in self.done:
             self.entries.pop(change_id, None)
+
+
+@dataclass
+class FakeLocks:
+    held: dict[str, str] = field(default_factory=dict)
+
+    def acquire(self, name, holder):
+        return self.held.setdefault(name, holder) == holder
+
+    def release(self, name, holder):
+        if self.held.get(name) == holder:
+            del self.held[name]
 
 
 @dataclass
@@ -152,6 +253,25 @@ class FakePorts:
 
     def now(self):
         return NOW
+
+
+@dataclass
+class FakeSettingsPorts:
+    """All that configuring a repository needs."""
+
+    settings: FakeSettings = field(default_factory=FakeSettings)
+    journal: FakeJournal = field(default_factory=FakeJournal)
+    locks: FakeLocks = field(default_factory=FakeLocks)
+    publisher: FakePublisher = field(default_factory=FakePublisher)
+    metrics: FakeMetrics = field(default_factory=FakeMetrics)
+    pauses: list[float] = field(default_factory=list)
+
+    def now(self):
+        return NOW
+
+    def pause(self, seconds):
+        self.pauses.append(seconds)
+        time.sleep(0.001)
 
 
 @dataclass

@@ -1,16 +1,16 @@
 """What a policy says of a repository and of a tag in it, by the functions that judge a real push."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Final, assert_never
+from typing import Any, Final, assert_never
 
 from ecr_warden.domain.artifacts import Artifact, classify
 from ecr_warden.domain.events import ImageAction
 from ecr_warden.domain.globs import matches_glob
-from ecr_warden.domain.policy import Mode, Policy, RuleReference, Severity, TagAction, TagException, TagRules
+from ecr_warden.domain.policy import Mode, Policy, RuleReference, Severity, TagAction, TagException
 from ecr_warden.domain.quarantine import quarantined_digest
-from ecr_warden.domain.resolution import PassedOver, resolve_tags
+from ecr_warden.domain.resolution import SETTINGS_SECTIONS, PassedOver, Resolution, resolve, resolve_tags
 from ecr_warden.domain.tag_patterns import matches_tag
 from ecr_warden.domain.tag_rules import Allowed, NotJudged, Violation, judge_push
 
@@ -29,7 +29,8 @@ class Section:
 
     rule: RuleReference | None
     mode: Mode
-    settings: TagRules | None
+    override: bool
+    settings: Any
     passed_over: tuple[PassedOver, ...]
 
 
@@ -84,7 +85,15 @@ def explain_push(
         artifact=pushed,
         date=now.date(),
         verdict=None if tag is None else _verdict(judge_push(push, policy)),
-        sections={name: section(policy, repository, pushed) for name, section in _SECTIONS.items()},
+        sections={
+            "tags": _section(resolve_tags(policy, repository, pushed)),
+            **{
+                name: _section(resolve(policy, repository, name))
+                for name in SETTINGS_SECTIONS
+                # What the whole policy is silent about needs no saying.
+                if any(getattr(rule, name) is not None for rule in policy.rules)
+            },
+        },
         exceptions=tuple(_exceptions(policy, repository, tag, now.date())),
     )
 
@@ -128,13 +137,10 @@ def _verdict(decision: NotJudged | Allowed | Violation) -> Verdict:
             assert_never(never)
 
 
-def _tags_section(policy: Policy, repository: str, artifact: Artifact) -> Section:
-    resolution = resolve_tags(policy, repository, artifact)
-    return Section(resolution.rule, resolution.mode, resolution.rules, resolution.passed_over)
-
-
-# A later section of the policy is one more entry.
-_SECTIONS: Final[dict[str, Callable[[Policy, str, Artifact], Section]]] = {"tags": _tags_section}
+def _section(resolution: Resolution[Any]) -> Section:
+    return Section(
+        resolution.rule, resolution.mode, resolution.override, resolution.rules, resolution.passed_over
+    )
 
 
 def _exceptions(policy: Policy, repository: str, tag: str | None, day: date) -> Iterator[MatchingException]:

@@ -6,11 +6,11 @@ from typing import Any
 
 from ecr_warden.adapters.compiled_policy import load_policy
 from ecr_warden.adapters.metrics import CloudWatchMetrics
-from ecr_warden.adapters.notify_queue import batch_response, read_batch
+from ecr_warden.adapters.source_queue import batch_response, read_batch
 from ecr_warden.adapters.telling import Teller
 from ecr_warden.settings import NotifySettings
 from ecr_warden.use_cases.tell import TellPorts
-from ecr_warden.wiring import channels, deliveries, notify_queue
+from ecr_warden.wiring import channels, deliveries, source_queue
 
 
 @cache
@@ -18,7 +18,7 @@ def teller() -> Teller:
     """Read the environment and the policy, once, and build what tells."""
     settings = NotifySettings.read(os.environ)
     ports = TellPorts(channels(settings), deliveries(settings), CloudWatchMetrics(settings.metrics_namespace))
-    return Teller(load_policy(settings.policy_path), ports, notify_queue(settings))
+    return Teller(load_policy(settings.policy_path), ports, source_queue(settings))
 
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from fakes import OUTCOME, FakeDeliveries, FakeMetrics
 
 from ecr_warden.adapters import aws as clients
 from ecr_warden.adapters.dynamodb import CLAIM_HELD, DynamoDeliveries
-from ecr_warden.adapters.notify_queue import NotifyQueue, QueueRecord, batch_response, read_batch
+from ecr_warden.adapters.source_queue import QueueRecord, SourceQueue, batch_response, read_batch
 from ecr_warden.adapters.outcome_bus import EventBridgePublisher, outcome_as_json, read_outcome_event
 from ecr_warden.adapters.secrets import SecretsManager
 from ecr_warden.adapters.slack import SlackWebhook
@@ -223,7 +223,7 @@ def test_a_message_is_put_back_for_as_long_as_a_channel_asks(aws):
             ]
         }
     )[0]
-    NotifyQueue(client, queue).retry_in(record, 1)
+    SourceQueue(client, queue).retry_in(record, 1)
     assert "Messages" not in client.receive_message(QueueUrl=queue)
     time.sleep(1.1)
     assert "Messages" in client.receive_message(QueueUrl=queue)

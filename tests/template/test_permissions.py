@@ -1,10 +1,16 @@
 """Who may do what: each action of each role is here with the call that needs it."""
 
+import inspect
 import json
+import re
 from importlib.resources import files
 
+import botocore.session
 import pytest
+from botocore import xform_name
 from built import DEAD_LETTER_QUEUES, FUNCTIONS, QUEUES, ROLES, RULES, TARGETS, TOPICS, named, of_type
+
+from ecr_warden.adapters import ecr, ecr_settings
 
 LOGS_AND_TRACES = {
     "logs:CreateLogStream": "Lambda writes the function's log",
@@ -36,12 +42,39 @@ ACTIONS = {
         "events:PutEvents": "EventBridgePublisher.publish",
         "sqs:SendMessage": "Lambda puts events that failed into the function's dead-letter queue",
     },
+    "RepositoryCreatedFunction": LOGS_AND_TRACES
+    | {
+        "ecr:DescribeRepositories": "EcrSettings.describe",
+        "ecr:GetLifecyclePolicy": "EcrSettings.lifecycle_policy",
+        "ecr:GetRepositoryPolicy": "EcrSettings.repository_policy",
+        "ecr:ListTagsForResource": "EcrSettings.resource_tags",
+        "ecr:DescribeRegistry": "EcrSettings.replication",
+        "ecr:GetRegistryScanningConfiguration": "EcrSettings.scanning",
+        "ecr:PutImageTagMutability": "EcrSettings.put: tag_mutability",
+        "ecr:PutLifecyclePolicy": "EcrSettings.put: lifecycle",
+        "ecr:PutRegistryScanningConfiguration": "EcrSettings.put: scanning",
+        "ecr:PutImageScanningConfiguration": "EcrSettings.put: scan_on_push",
+        "ecr:PutReplicationConfiguration": "EcrSettings.put: replicate_to",
+        "ecr:TagResource": "EcrSettings.put: resource_tags",
+        "ecr:SetRepositoryPolicy": "EcrSettings.put: repository_policy",
+        "ecr:StartReplicationBackfill": "EcrSettings.start_backfill",
+        "iam:CreateServiceLinkedRole": "EcrSettings.put: replicate_to, the first time in a registry",
+        "dynamodb:PutItem": "DynamoJournal.begin",
+        "dynamodb:GetItem": "DynamoJournal.progress",
+        "dynamodb:UpdateItem": "DynamoJournal.finish",
+        "dynamodb:DeleteItem": "DynamoJournal.cancel",
+        "events:PutEvents": "EventBridgePublisher.publish",
+        "sqs:ReceiveMessage": "Lambda reads the queue",
+        "sqs:DeleteMessage": "Lambda reads the queue",
+        "sqs:GetQueueAttributes": "Lambda reads the queue",
+        "sqs:ChangeMessageVisibility": "SourceQueue.retry_in",
+    },
     "NotifyFunction": LOGS_AND_TRACES
     | {
         "sqs:ReceiveMessage": "Lambda reads the queue",
         "sqs:DeleteMessage": "Lambda reads the queue",
         "sqs:GetQueueAttributes": "Lambda reads the queue",
-        "sqs:ChangeMessageVisibility": "NotifyQueue.retry_in",
+        "sqs:ChangeMessageVisibility": "SourceQueue.retry_in",
         "dynamodb:PutItem": "DynamoDeliveries.claim",
         "dynamodb:UpdateItem": "DynamoDeliveries.told",
         "dynamodb:DeleteItem": "DynamoDeliveries.release",
@@ -55,9 +88,16 @@ ACTIONS = {
 FOR_EVERY_RESOURCE = {
     "WriteTraces": "X-Ray has no resources",
     "FindWhoUsesAnImage": "whoever uses the image is not known before; lists have no resources",
+    "ConfigureRegistry": "a registry's own settings are no resource: its account and Region are the role's",
 }
 # Actions that could be scoped, and are not.
 COULD_BE_SCOPED = {"ecs:ListTasks": "to container instances, and tasks on Fargate run on none"}
+# The statements of roles that are for a certain case of an action only.
+CONDITIONS = {"LetEcrReplicate": {"StringEquals": {"iam:AWSServiceName": "replication.ecr.amazonaws.com"}}}
+# Actions that are newer than the data of cfn-lint; AWS's models of its APIs have them.
+NEWER_THAN_THE_DATA = {"ecr:StartReplicationBackfill": "its only resource would be the registry"}
+# The adapters of one AWS service that a function calls it by.
+CALLERS = {"ImageActionFunction": ecr, "RepositoryCreatedFunction": ecr_settings}
 # The statements of a queue's, a topic's or a key's own policy; it is about that one alone.
 OWN_POLICIES = {
     "OnlyThisStacksRules": "a queue's policy",
@@ -85,9 +125,17 @@ def statements_of(role):
     ]
 
 
+def operations_of(service):
+    return botocore.session.get_session().get_service_model(service).operation_names
+
+
 def resource_types(action):
     """Give what AWS lets an action be scoped to, from the data that cfn-lint takes from AWS's reference."""
     service, name = action.split(":")
+    if action in NEWER_THAN_THE_DATA:
+        assert name.lower() not in SERVICES[service]["Actions"]
+        assert name in operations_of(service)
+        return set()
     return set(SERVICES[service]["Actions"][name.lower()].get("Resources", []))
 
 
@@ -113,6 +161,13 @@ def test_every_function_has_a_role_of_its_own():
 def test_a_function_may_do_what_its_code_does_and_nothing_else(function):
     allowed = [action for item in statements_of(ROLE_OF[function]) for action in as_list(item["Action"])]
     assert sorted(allowed) == sorted(ACTIONS[function])
+
+
+@pytest.mark.parametrize(("function", "adapter"), CALLERS.items(), ids=CALLERS)
+def test_a_function_may_call_of_ecr_just_what_its_adapter_calls(function, adapter):
+    called = set(re.findall(r"_client\.(\w+)\(", inspect.getsource(adapter)))
+    allowed = {action.removeprefix("ecr:") for action in ACTIONS[function] if action.startswith("ecr:")}
+    assert {xform_name(action) for action in allowed} == called
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -158,7 +213,9 @@ def test_a_role_is_for_resources_of_the_stack_or_of_its_account_and_region(role,
         match resource:
             case {"Fn::Sub": arn}:
                 assert arn.startswith("arn:${AWS::Partition}:"), role
-                assert ":${AWS::Region}:${AWS::AccountId}:" in arn
+                # IAM is of no Region.
+                region = "" if arn.startswith("arn:${AWS::Partition}:iam:") else "${AWS::Region}"
+                assert f":{region}:${{AWS::AccountId}}:" in arn
                 assert not arn.endswith("${AWS::AccountId}:*")
             case reference:
                 named(reference)
@@ -178,6 +235,21 @@ def test_what_is_for_every_resource_could_not_be_scoped():
         if resource_types(action)
     }
     assert scopable == COULD_BE_SCOPED.keys()
+
+
+def test_what_holds_in_a_certain_case_only_is_explained_and_nothing_else():
+    assert {
+        item["Sid"]: item["Condition"] for _, item in ROLE_STATEMENTS if "Condition" in item
+    } == CONDITIONS
+
+
+def test_no_service_linked_role_is_made_but_the_one_of_ecrs_replication():
+    (linked,) = [
+        item for _, item in ROLE_STATEMENTS if [a for a in as_list(item["Action"]) if a.startswith("iam:")]
+    ]
+    service = linked["Condition"]["StringEquals"]["iam:AWSServiceName"]
+    assert linked["Action"] == "iam:CreateServiceLinkedRole"
+    assert linked["Resource"]["Fn::Sub"].endswith(f":role/aws-service-role/{service}/*")
 
 
 @pytest.mark.parametrize("action", sorted(set().union(*ACTIONS.values())))
@@ -243,7 +315,11 @@ def test_only_the_stacks_rules_may_send_to_a_queue_and_only_where_they_do(queue)
 def test_the_dead_letter_queues_of_functions_and_queues_take_nothing_from_services():
     # Lambda sends in the function's name, and SQS moves within the account.
     closed = {queue for queue, statements in QUEUE_POLICIES.items() if statements.keys() == {"OnlyOverTls"}}
-    assert closed == {"ImageActionDeadLetterQueue", "NotifyDeadLetterQueue"}
+    assert closed == {
+        "ImageActionDeadLetterQueue",
+        "NotifyDeadLetterQueue",
+        "RepositoryCreatedDeadLetterQueue",
+    }
     assert closed <= DEAD_LETTER_QUEUES
 
 

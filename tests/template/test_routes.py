@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from built import FUNCTIONS, RULES, SAMPLES, TARGETS, TEMPLATE, named, of_type
+from built import FUNCTIONS, QUEUES, READERS, RULES, SAMPLES, TARGETS, TEMPLATE, named, of_type
 from fakes import OUTCOME
 from moto.events.models import EventPattern
 
@@ -11,6 +11,7 @@ from ecr_warden.adapters.outcome_bus import SOURCE, outcome_as_json
 from ecr_warden.domain.outcomes import OutcomeKind
 
 IMAGE_ACTION_RULE = "ImageActionFunctionEcrImageAction"
+REPOSITORY_CREATED_RULE = "RepositoryCreatedRule"
 # By the beginning of a sample's name, the rule on the account's default bus that takes it.
 ROUTES = {
     "ecr_image_action_": IMAGE_ACTION_RULE,
@@ -19,10 +20,19 @@ ROUTES = {
     "ecr_pull_through_cache_action_": None,
     "ecr_replication_action_": None,
     "ecr_scan_resource_change": None,
-    "eventbridge_cloudtrail_": None,
+    "eventbridge_cloudtrail_CreateRepository": REPOSITORY_CREATED_RULE,
+    "eventbridge_cloudtrail_PolicyExecutionEvent": None,
+    "eventbridge_cloudtrail_PutImage": None,
     "inspector2_coverage_": None,
     "inspector2_finding_": None,
     "inspector2_scan_": None,
+}
+CALLED = "eventbridge_cloudtrail_CreateRepository"
+BY_ECR_ITSELF = "eventbridge_cloudtrail_CreateRepository_service_event"
+# Through which queue a rule reaches which function.
+QUEUED = {
+    "OutcomeRule": ("NotifyQueue", "NotifyFunction"),
+    REPOSITORY_CREATED_RULE: ("RepositoryCreatedQueue", "RepositoryCreatedFunction"),
 }
 FOREIGN_SOURCES = ["aws.ecr-public", "aws.ec2", "aws", "custom", "custom.aws.ecr", "AWS.ECR", ""]
 
@@ -76,18 +86,85 @@ def test_an_event_whose_detail_type_is_only_like_one_reaches_no_rule(detail_type
     assert not [rule for rule in RULES if matches(rule, event)]
 
 
+def creation(sample=CALLED, source="aws.ecr", **changes):
+    return SAMPLES[sample] | {"source": source, "detail": SAMPLES[sample]["detail"] | changes}
+
+
+@pytest.mark.parametrize("source", ["aws.ecr", "aws.replication.ecr"])
+def test_a_repository_that_replication_made_reaches_the_queue_whatever_source_its_event_has(source):
+    event = creation(BY_ECR_ITSELF, source, eventSource="replication.ecr.amazonaws.com")
+    assert [rule for rule in RULES if matches(rule, event)] == [REPOSITORY_CREATED_RULE]
+
+
+@pytest.mark.parametrize("sample", [CALLED, BY_ECR_ITSELF])
+@pytest.mark.parametrize(
+    "error_code", ["RepositoryAlreadyExistsException", "AccessDenied", "LimitExceededException"]
+)
+def test_a_creation_that_failed_reaches_no_rule(sample, error_code):
+    event = creation(sample, errorCode=error_code, errorMessage="…")
+    assert not [rule for rule in RULES if matches(rule, event)]
+
+
+@pytest.mark.parametrize("sample", [CALLED, BY_ECR_ITSELF])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"eventName": "DeleteRepository"},
+        {"eventName": "PutImage"},
+        {"eventName": "CreateRepositoryCreationTemplate"},
+        {"eventName": "createrepository"},
+        {"eventSource": "ecr-public.amazonaws.com"},
+        {"eventSource": "codecommit.amazonaws.com"},
+    ],
+    ids=lambda changes: "".join(changes.values()),
+)
+def test_another_call_reaches_no_rule(sample, changes):
+    assert not [rule for rule in RULES if matches(rule, creation(sample, **changes))]
+
+
+@pytest.mark.parametrize(
+    "detail_type",
+    ["AWS API Call", "AWS Console Action via CloudTrail", "AWS Insight via CloudTrail", "ECR Image Action "],
+)
+def test_a_creation_whose_detail_type_is_only_like_one_reaches_no_rule(detail_type):
+    assert not [rule for rule in RULES if matches(rule, creation() | {"detail-type": detail_type})]
+
+
 @pytest.mark.parametrize("rule", RULES)
 def test_every_rule_is_switched_on(rule):
     assert RULES[rule].get("State", "ENABLED") == "ENABLED"
 
 
-def test_an_outcome_reaches_the_queue_that_notify_function_reads():
-    assert [named(target["Arn"]) for rule, target in TARGETS if rule == "OutcomeRule"] == ["NotifyQueue"]
-    (reader,) = of_type("AWS::Lambda::EventSourceMapping").values()
-    assert (named(reader["EventSourceArn"]), named(reader["FunctionName"])) == (
-        "NotifyQueue",
-        "NotifyFunction",
-    )
+def test_outcomes_and_new_repositories_reach_the_queues_that_their_functions_read_and_nothing_else_does():
+    through = [(rule, named(target["Arn"])) for rule, target in TARGETS if named(target["Arn"]) in QUEUES]
+    reads = {named(item["EventSourceArn"]): named(item["FunctionName"]) for item in READERS.values()}
+    assert len(reads) == len(READERS)
+    assert {rule: (queue, reads[queue]) for rule, queue in through} == QUEUED
+    assert len(through) == len(READERS) == len(QUEUED)
+
+
+@pytest.mark.parametrize(("rule", "target"), TARGETS, ids=[rule for rule, _ in TARGETS])
+def test_every_message_of_a_fifo_queue_is_of_one_group_and_only_those_have_a_group(rule, target):
+    # The registry's replication is one document without a version: one writer at a time may change it.
+    if rule == REPOSITORY_CREATED_RULE:
+        assert target["SqsParameters"] == {"MessageGroupId": "registry"}
+    is_fifo = QUEUES.get(named(target["Arn"]), {}).get("FifoQueue", False)
+    assert is_fifo is ("SqsParameters" in target)
+
+
+@pytest.mark.parametrize(("rule", "target"), TARGETS, ids=[rule for rule, _ in TARGETS])
+def test_what_eventbridge_gives_up_goes_to_a_queue_that_is_that_rules_alone_and_not_fifo(rule, target):
+    # EventBridge takes no FIFO queue for it.
+    dead_letters = named(target["DeadLetterConfig"]["Arn"])
+    assert [other for other, item in TARGETS if named(item["DeadLetterConfig"]["Arn"]) == dead_letters] == [
+        rule
+    ]
+    assert "FifoQueue" not in QUEUES[dead_letters]
+
+
+def test_new_repositories_that_eventbridge_gives_up_have_a_dead_letter_queue_of_their_own():
+    (target,) = [item for rule, item in TARGETS if rule == REPOSITORY_CREATED_RULE]
+    assert named(target["DeadLetterConfig"]["Arn"]) == "RepositoryCreatedRuleDeadLetterQueue"
 
 
 @pytest.mark.parametrize("kind", OutcomeKind)

@@ -14,7 +14,7 @@ from ecr_warden_cli.commands.replay import replay
 
 RUNBOOK = (ROOT / "docs/runbook.md").read_text()
 SECTIONS = re.findall(r"^## (.+)$", RUNBOOK, re.MULTILINE)
-HOW_TOS = ["Take a quarantine back", "Remove ECR Warden"]
+HOW_TOS = ["Take a quarantine back", "Take a setting back", "Remove ECR Warden"]
 NAMED_BY_ALARMS = {
     name: re.findall(r'See docs/runbook\.md, "([^"]+)"\.$', alarm["AlarmDescription"])
     for name, alarm in ALARMS.items()

@@ -22,9 +22,10 @@ from built import (
 )
 from moto.cloudformation.parsing import get_model_map
 
+from ecr_warden.adapters.configuring import wait_before
 from ecr_warden.adapters.dynamodb import CLAIM_HELD
-from ecr_warden.adapters.notify_queue import LONGEST_WAIT
-from ecr_warden.settings import ImageActionSettings, NotifySettings
+from ecr_warden.adapters.source_queue import LONGEST_WAIT
+from ecr_warden.settings import ImageActionSettings, NotifySettings, RepositoryCreatedSettings
 from ecr_warden_cli.local.stack import NOT_SIMULATED
 from ecr_warden_cli.policy.consistency import DEFAULT_NAME_PREFIX
 
@@ -33,6 +34,7 @@ SECONDS_A_DAY = 86_400
 ASYNCHRONOUS = sorted({named(target["Arn"]) for _, target in TARGETS} & FUNCTIONS.keys())
 READ_QUEUES = {named(reader["EventSourceArn"]): named(reader["FunctionName"]) for reader in READERS.values()}
 LOG_GROUPS = of_type("AWS::Logs::LogGroup")
+FIFO_QUEUES = {name for name, queue in QUEUES.items() if queue.get("FifoQueue")}
 
 
 # ---------------------------------------------------------------- no event is lost unseen
@@ -76,6 +78,78 @@ def test_a_message_that_fails_reaches_the_dead_letters_before_its_queue_forgets_
     redrive = QUEUES[queue]["RedrivePolicy"]
     assert named(redrive["deadLetterTargetArn"]) in QUEUES
     assert QUEUES[queue]["MessageRetentionPeriod"] > redrive["maxReceiveCount"] * LONGEST_WAIT
+
+
+# ---------------------------------------------------------------- new repositories come one after the other
+
+
+def tries_of(queue):
+    """Give how many times a message of a queue has been received, at each of its tries."""
+    return range(1, QUEUES[queue]["RedrivePolicy"]["maxReceiveCount"] + 1)
+
+
+def test_the_queue_of_new_repositories_and_its_dead_letters_keep_their_order_and_no_other_queue_does():
+    assert sorted(FIFO_QUEUES) == ["RepositoryCreatedDeadLetterQueue", "RepositoryCreatedQueue"]
+
+
+@pytest.mark.parametrize("queue", READ_QUEUES)
+def test_a_queues_dead_letters_are_in_a_queue_of_its_own_kind(queue):
+    # SQS takes no other.
+    dead_letters = named(QUEUES[queue]["RedrivePolicy"]["deadLetterTargetArn"])
+    assert (dead_letters in FIFO_QUEUES) is (queue in FIFO_QUEUES)
+
+
+@pytest.mark.parametrize("queue", sorted(FIFO_QUEUES & {named(target["Arn"]) for _, target in TARGETS}))
+def test_a_fifo_queue_that_a_rule_sends_to_tells_duplicates_by_their_content(queue):
+    # EventBridge takes no other, as it gives a message no deduplication id.
+    assert QUEUES[queue]["ContentBasedDeduplication"] is True
+
+
+@pytest.mark.parametrize("function", FUNCTIONS.values(), ids=FUNCTIONS)
+def test_lambda_itself_sends_dead_letters_to_no_fifo_queue(function):
+    # It takes none.
+    if "DeadLetterConfig" in function:
+        assert named(function["DeadLetterConfig"]["TargetArn"]) not in FIFO_QUEUES
+
+
+def test_a_new_repository_is_left_alone_for_as_long_as_the_parameter_says_and_nothing_else_waits():
+    delays = {name: queue["DelaySeconds"] for name, queue in QUEUES.items() if "DelaySeconds" in queue}
+    assert delays == {"RepositoryCreatedQueue": {"Ref": "NewRepositoryDelaySeconds"}}
+    parameter = PARAMETERS["NewRepositoryDelaySeconds"]
+    # No more than SQS takes.
+    assert (parameter["Default"], parameter["MinValue"], parameter["MaxValue"]) == (60, 0, 900)
+
+
+def test_a_new_repository_is_tried_five_times():
+    assert QUEUES["RepositoryCreatedQueue"]["RedrivePolicy"] == {
+        "deadLetterTargetArn": {"Fn::GetAtt": ["RepositoryCreatedDeadLetterQueue", "Arn"]},
+        "maxReceiveCount": 5,
+    }
+
+
+def test_a_repository_that_fails_holds_up_those_behind_it_for_less_than_three_minutes():
+    # All are of one group. After the last try, too, SQS first waits, and then moves it to the dead letters.
+    waits = [wait_before(receive_count) for receive_count in tries_of("RepositoryCreatedQueue")]
+    assert waits[0] > 0
+    assert waits == sorted(waits)
+    assert sum(waits) < 3 * 60
+
+
+def test_new_repositories_come_in_batches_that_a_fifo_queue_gives():
+    (reader,) = [item for item in READERS.values() if named(item["EventSourceArn"]) in FIFO_QUEUES]
+    assert named(reader["FunctionName"]) == "RepositoryCreatedFunction"
+    # It gives ten at most, and waits for no more to come.
+    assert 1 <= reader["BatchSize"] <= 10
+    assert "MaximumBatchingWindowInSeconds" not in reader
+
+
+def test_no_other_reader_gets_a_repository_that_is_still_being_configured():
+    # Lambda ends a run at the function's timeout; only then does its batch come again, and with it the group.
+    queue = QUEUES["RepositoryCreatedQueue"]
+    assert queue["VisibilityTimeout"] == 6 * FUNCTIONS["RepositoryCreatedFunction"]["Timeout"]
+
+
+# ---------------------------------------------------------------- batches and dead letters
 
 
 @pytest.mark.parametrize("reader", READERS.values(), ids=READERS)
@@ -128,13 +202,38 @@ def test_every_queue_that_a_function_reads_has_an_alarm_on_its_delay():
     assert alarms_on("ApproximateAgeOfOldestMessage") == ({"AWS/SQS"}, {"QueueName"}, sorted(READ_QUEUES))
 
 
-@pytest.mark.parametrize(
-    "alarm", [item for item in ALARMS.values() if item["MetricName"] == "ApproximateAgeOfOldestMessage"]
-)
-def test_an_alarm_on_delay_rings_while_sqs_still_counts_a_message_that_fails(alarm):
-    # At its third receipt, which is after two visibility timeouts, the message leaves the metric.
-    (dimension,) = alarm["Dimensions"]
-    assert alarm["Threshold"] < 2 * QUEUES[named(dimension["Value"])]["VisibilityTimeout"]
+# SQS leaves a message out of the metric once it has been received three times: so many seconds after the
+# first time. By that, an alarm on delay rings for messages that fail, or only for those that nobody reads.
+THIRD_RECEIPT = {
+    # A message that fails comes back when the queue's visibility timeout is over, if no channel says when.
+    "NotifyQueue": 2 * QUEUES["NotifyQueue"]["VisibilityTimeout"],
+    "RepositoryCreatedQueue": wait_before(1) + wait_before(2),
+}
+RINGS_FOR = {"NotifyQueue": "messages that fail, too", "RepositoryCreatedQueue": "messages that are not read"}
+DELAY_ALARMS = {
+    named(alarm["Dimensions"][0]["Value"]): alarm
+    for alarm in ALARMS.values()
+    if alarm["MetricName"] == "ApproximateAgeOfOldestMessage"
+}
+
+
+def test_it_is_known_for_which_messages_every_alarm_on_delay_rings():
+    assert THIRD_RECEIPT.keys() == RINGS_FOR.keys() == DELAY_ALARMS.keys()
+
+
+@pytest.mark.parametrize("queue", RINGS_FOR)
+def test_an_alarm_on_delay_rings_while_sqs_still_counts_the_messages_that_it_is_for(queue):
+    alarm = DELAY_ALARMS[queue]
+    assert alarm["ComparisonOperator"] == "GreaterThanThreshold"
+    counts_failing = alarm["Threshold"] < THIRD_RECEIPT[queue]
+    assert counts_failing is (RINGS_FOR[queue] == "messages that fail, too")
+
+
+def test_a_repository_that_fails_is_a_dead_letter_before_the_alarm_on_delay_could_ring_for_it():
+    # Even after the longest delay; what fails rings by the dead letters, and what waits behind it by its age.
+    longest = PARAMETERS["NewRepositoryDelaySeconds"]["MaxValue"]
+    waits = sum(wait_before(receive_count) for receive_count in tries_of("RepositoryCreatedQueue"))
+    assert longest + waits < DELAY_ALARMS["RepositoryCreatedQueue"]["Threshold"]
 
 
 @pytest.mark.parametrize("alarm", ALARMS.values(), ids=ALARMS)
@@ -233,11 +332,22 @@ class ReadEnvironment(dict):
         return super().get(name, default)
 
 
-SETTINGS = {"ImageActionFunction": ImageActionSettings, "NotifyFunction": NotifySettings}
+SETTINGS = {
+    "ImageActionFunction": ImageActionSettings,
+    "NotifyFunction": NotifySettings,
+    "RepositoryCreatedFunction": RepositoryCreatedSettings,
+}
 
 
 def test_every_functions_settings_are_known_here():
     assert SETTINGS.keys() == FUNCTIONS.keys()
+
+
+@pytest.mark.parametrize(("function", "queue"), [(READ_QUEUES[queue], queue) for queue in READ_QUEUES])
+def test_a_function_that_reads_a_queue_knows_that_queue(function, queue):
+    variables = FUNCTIONS[function]["Environment"]["Variables"]
+    urls = {name: value for name, value in variables.items() if name.endswith("_QUEUE_URL")}
+    assert [named(value) for value in urls.values()] == [queue]
 
 
 @pytest.mark.parametrize(("function", "settings"), SETTINGS.items())
@@ -302,13 +412,21 @@ METADATA = TEMPLATE.document["Metadata"]
 @pytest.mark.parametrize("parameter", PARAMETERS.values(), ids=PARAMETERS)
 def test_every_parameter_says_what_it_is_for_and_what_it_takes(parameter):
     assert parameter["Description"]
-    assert "AllowedPattern" in parameter or "AllowedValues" in parameter
+    assert {"AllowedPattern", "AllowedValues"} & parameter.keys() or {
+        "MinValue",
+        "MaxValue",
+    } <= parameter.keys()
+    if "MinValue" in parameter:
+        assert parameter["Type"] == "Number"
+        assert f"{parameter['MinValue']} to {parameter['MaxValue']}." in parameter["Description"]
 
 
 @pytest.mark.parametrize("parameter", PARAMETERS.values(), ids=PARAMETERS)
 def test_every_parameter_has_a_default_that_it_takes(parameter):
     if "AllowedValues" in parameter:
         assert parameter["Default"] in parameter["AllowedValues"]
+    elif "MinValue" in parameter:
+        assert parameter["MinValue"] <= parameter["Default"] <= parameter["MaxValue"]
     else:
         assert re.search(parameter["AllowedPattern"], parameter["Default"])
         assert parameter["ConstraintDescription"]

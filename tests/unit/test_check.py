@@ -91,7 +91,7 @@ exceptions:
             "policy.yaml:3:24: error: secrt is not a known key",
         ),
         (
-            "version: 1\nrules:\n  - match: ['**']\n    lifecycle: {keep_last: 1}\n",
+            "version: 1\nrules:\n  - match: ['**']\n    scan_gate: {max: {critical: 0}}\n",
             "not supported by this version",
         ),
         ("version: 1\nrules:\n  - match: ['**']\n    tags: {}\n", "neither allow nor deny"),

@@ -4,7 +4,7 @@ import pytest
 from fakes import NOW, Counter, FakePorts, FaultError, Faulty
 
 from ecr_warden.adapters.eventbridge import parse_image_action
-from ecr_warden.domain.policy import Mode, Policy, Rule, Severity, TagAction, TagRules
+from ecr_warden.domain.policy import Lifecycle, Mode, Policy, Rule, Severity, TagAction, TagRules
 from ecr_warden.domain.tag_rules import Allowed, NotJudged, Violation
 from ecr_warden.use_cases.enforce_tag_rules import enforce_tag_rules
 from ecr_warden.use_cases.tag_actions import MAX_JOURNALED_MANIFEST
@@ -35,6 +35,22 @@ def ports():
 
 def enforce(push, ports, action=TagAction.QUARANTINE, **options):
     return enforce_tag_rules(push, policy=policy(action, **options), ports=ports)
+
+
+@pytest.mark.parametrize(
+    ("lifecycle", "is_said"),
+    [
+        (Lifecycle(6, keep_last=3, quarantine_days=5), True),
+        (Lifecycle(6, document="{}"), False),
+        (None, False),
+    ],
+)
+def test_it_is_said_when_a_lifecycle_deletes_what_is_quarantined(push, ports, lifecycle, is_said):
+    judging = policy(TagAction.QUARANTINE)
+    judging = replace(judging, rules=(replace(judging.rules[0], lifecycle=lifecycle),))
+    outcome = enforce_tag_rules(push, policy=judging, ports=ports).outcome
+    assert ("deletes it 5 days after its push" in outcome.next_step) is is_said
+    assert ("remove its quarantine tag" in outcome.next_step) is is_said
 
 
 def test_quarantine_keeps_the_digest_under_its_quarantine_tag_alone(push, ports):

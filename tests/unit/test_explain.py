@@ -150,6 +150,7 @@ def test_json_is_alone_and_has_all_of_it(run):
             "tags": {
                 "rule": rule,
                 "mode": "audit",
+                "override": False,
                 "settings": {
                     "line": 9,
                     "allow": ["semver"],

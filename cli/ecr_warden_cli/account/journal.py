@@ -1,12 +1,18 @@
-"""A journal in a file of this machine, for an account in which no stack is deployed."""
+"""A journal in a file of this machine, with its locks, for an account in which no stack is deployed."""
 
 import json
 import os
 import sqlite3
+import threading
+import time
 from pathlib import Path
+from typing import Final
 
 from ecr_warden.domain.images import Change
 from ecr_warden.ports import Progress
+
+# Seconds; longer than a command holds a lock, so that one that is still held was left by one that died.
+_HELD: Final = 120.0
 
 
 def journal_path() -> Path:
@@ -20,10 +26,16 @@ class FileJournal:
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._database = sqlite3.connect(path, isolation_level=None, timeout=30)
+        # Settings are written by several threads at once.
+        self._database = sqlite3.connect(path, isolation_level=None, timeout=30, check_same_thread=False)
+        self._one_at_a_time = threading.Lock()
         self._database.execute(
             "CREATE TABLE IF NOT EXISTS change"
             " (id TEXT PRIMARY KEY, is_done INTEGER NOT NULL, entry TEXT NOT NULL)"
+        )
+        self._execute(
+            "CREATE TABLE IF NOT EXISTS lock"
+            " (name TEXT PRIMARY KEY, holder TEXT NOT NULL, held_until REAL NOT NULL)"
         )
 
     def begin(self, change: Change) -> Progress:
@@ -37,27 +49,41 @@ class FileJournal:
             "after": change.after,
             "event_id": change.event_id,
             "rule": f"{change.rule.file}:{change.rule.line}",
+            "created_by": change.created_by,
             "begun_at": change.begun_at.isoformat(),
         }
-        added = self._database.execute(
-            "INSERT OR IGNORE INTO change VALUES (?, 0, ?)", (change.id, json.dumps(entry))
-        )
+        added = self._execute("INSERT OR IGNORE INTO change VALUES (?, 0, ?)", change.id, json.dumps(entry))
         return Progress.NEW if added.rowcount else self.progress(change.id)
+
+    def _execute(self, statement: str, *values: str | float) -> sqlite3.Cursor:
+        with self._one_at_a_time:
+            return self._database.execute(statement, values)
 
     def progress(self, change_id: str) -> Progress:
         """Tell how far a change is; ``NEW`` if it is not recorded."""
-        row = self._database.execute("SELECT is_done FROM change WHERE id = ?", (change_id,)).fetchone()
+        row = self._execute("SELECT is_done FROM change WHERE id = ?", change_id).fetchone()
         if row is None:
             return Progress.NEW
         return Progress.DONE if row[0] else Progress.BEGUN
 
     def finish(self, change_id: str) -> None:
         """Record that a change is made."""
-        self._database.execute("UPDATE change SET is_done = 1 WHERE id = ?", (change_id,))
+        self._execute("UPDATE change SET is_done = 1 WHERE id = ?", change_id)
 
     def cancel(self, change_id: str) -> None:
         """Forget a change that was begun and surely not made."""
-        self._database.execute("DELETE FROM change WHERE id = ? AND NOT is_done", (change_id,))
+        self._execute("DELETE FROM change WHERE id = ? AND NOT is_done", change_id)
+
+    def acquire(self, name: str, holder: str) -> bool:
+        """Take the right to change something; ``False`` while another holder has it."""
+        now = time.time()
+        self._execute("DELETE FROM lock WHERE name = ? AND (holder = ? OR held_until < ?)", name, holder, now)
+        added = self._execute("INSERT OR IGNORE INTO lock VALUES (?, ?, ?)", name, holder, now + _HELD)
+        return added.rowcount == 1
+
+    def release(self, name: str, holder: str) -> None:
+        """Give the right back."""
+        self._execute("DELETE FROM lock WHERE name = ? AND holder = ?", name, holder)
 
     def close(self) -> None:
         """Close the file."""

@@ -2,30 +2,38 @@
 
 import json
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 from unittest.mock import patch
 
 import boto3
 from moto.events.models import EventPattern
 
 from ecr_warden.adapters import aws
-from ecr_warden.adapters.eventbridge import parse_image_action
-from ecr_warden.domain.events import ImageAction
+from ecr_warden.adapters.eventbridge import parse_image_action, parse_repository_creation
+from ecr_warden.domain.events import ImageAction, RepositoryCreation
 from ecr_warden.domain.policy import Policy
 from ecr_warden.errors import EcrWardenError
-from ecr_warden.ports import Journal, Metrics, OutcomePublisher, Registry, Usage
+from ecr_warden.ports import Journal, Locks, Metrics, OutcomePublisher, Registry, SettingsRegistry, Usage
 from ecr_warden.settings import ImageActionSettings, NotifySettings
+from ecr_warden.use_cases.configure_repository import configure_repository
 from ecr_warden.use_cases.enforce_tag_rules import enforce_tag_rules
-from ecr_warden.wiring import ImageActionPorts, channels, deliveries, utc_now
+from ecr_warden.wiring import ImageActionPorts, RepositoryCreatedPorts, channels, deliveries, utc_now
 from ecr_warden_cli.account.journal import FileJournal, journal_path
 from ecr_warden_cli.account.recording import NoMetrics, RecordingJournal, RecordingPublisher, recording_ports
 from ecr_warden_cli.account.stack import DeployedStack, account_of, find_stack
-from ecr_warden_cli.caused import Caused, Message, error_as_json
+from ecr_warden_cli.caused import Caused, error_as_json
 from ecr_warden_cli.local.template import Resource, Template, logical_id
+
+Wired = TypeVar("Wired", ImageActionPorts, RepositoryCreatedPorts)
+
+
+class IncompleteError(EcrWardenError):
+    """Report settings that could not be written."""
 
 
 class WrongAccountError(EcrWardenError):
@@ -33,15 +41,42 @@ class WrongAccountError(EcrWardenError):
 
 
 @dataclass
-class _Ports:
-    """What a use case acts through."""
+class _Recorded:
+    """What every use case acts through, remembered."""
 
-    registry: Registry
     journal: RecordingJournal
-    usage: Usage
-    publisher: OutcomePublisher
+    locks: Locks
+    publisher: RecordingPublisher
     metrics: Metrics
     now: Callable[[], datetime] = utc_now
+    pause: Callable[[float], None] = time.sleep
+
+
+@dataclass
+class _ImageActionPorts:
+    """What enforcing tag rules acts through."""
+
+    registry: Registry
+    usage: Usage
+    journal: Journal
+    locks: Locks
+    publisher: OutcomePublisher
+    metrics: Metrics
+    now: Callable[[], datetime]
+    pause: Callable[[float], None]
+
+
+@dataclass
+class _SettingsPorts:
+    """What configuring a repository acts through."""
+
+    settings: SettingsRegistry
+    journal: Journal
+    locks: Locks
+    publisher: OutcomePublisher
+    metrics: Metrics
+    now: Callable[[], datetime]
+    pause: Callable[[float], None]
 
 
 class AccountReplay:
@@ -67,24 +102,33 @@ class AccountReplay:
         caused = Caused(event.get("id"), event.get("detail-type"), functions)
         try:
             for function in functions:
-                if function == "ImageActionFunction":
-                    self._image_action(event, caused)
+                match function:
+                    case "ImageActionFunction":
+                        self._image_action(event, caused)
+                    case "RepositoryCreatedFunction":
+                        self._repository_created(event, caused)
         except EcrWardenError as error:
             return Caused(**{**vars(caused), "error": error_as_json(error)})
         return caused
 
     def _image_action(self, event: dict[str, Any], caused: Caused) -> None:
         push = parse_image_action(event)
-        self._check_account(push.account)
-        with (
-            _region(push.region),
-            self._ports(push, caused.messages) as (ports, publisher),
-        ):
-            try:
-                enforce_tag_rules(push, policy=self._policy, ports=ports)
-            finally:
-                caused.outcomes.extend(publisher.outcomes)
-                caused.changes.extend(ports.journal.changes)
+        with self._recorded(push, ImageActionPorts, caused) as (wired, recorded):
+            ports = _ImageActionPorts(registry=wired.registry, usage=wired.usage, **vars(recorded))
+            enforce_tag_rules(push, policy=self._policy, ports=ports)
+
+    def _repository_created(self, event: dict[str, Any], caused: Caused) -> None:
+        creation = parse_repository_creation(event)
+        with self._recorded(creation, RepositoryCreatedPorts, caused) as (wired, recorded):
+            configured = configure_repository(
+                creation,
+                policy=self._policy,
+                ports=_SettingsPorts(settings=wired.settings, **vars(recorded)),
+                # An event that is replayed on an account may have been handled there, wholly or in part.
+                is_first_delivery=False,
+            )
+        if configured.failures:
+            raise IncompleteError("; ".join(configured.failures))
 
     def _check_account(self, account: str) -> None:
         """Refuse an event of another account: its repository's name may exist in this one too."""
@@ -96,22 +140,31 @@ class AccountReplay:
             )
 
     @contextmanager
-    def _ports(
-        self, push: ImageAction, messages: list[Message]
-    ) -> Iterator[tuple[_Ports, RecordingPublisher]]:
-        stack = self._stack(push.region)
-        wired = ImageActionPorts(_image_action_settings(stack), push)
+    def _recorded(
+        self, about: ImageAction | RepositoryCreation, wire: Callable[[Any, Any], Wired], caused: Caused
+    ) -> Iterator[tuple[Wired, _Recorded]]:
+        """Give what acts on the event's account and Region; note what was done, however it ends."""
+        self._check_account(about.account)
         publisher = RecordingPublisher(self._policy)
         with ExitStack() as parts:
+            parts.enter_context(_region(about.region))
+            stack = self._stack(about.region)
+            wired = wire(_function_settings(stack), about)
             if stack is None:
-                journal: Journal = parts.enter_context(closing(FileJournal(journal_path())))
+                file = parts.enter_context(closing(FileJournal(journal_path())))
+                journal: Journal = file
+                locks: Locks = file
             else:
-                journal = wired.journal
+                journal, locks = wired.journal, wired.locks
                 publisher.bus = wired.publisher
                 settings = _notify_settings(stack)
-                publisher.ports = recording_ports(channels(settings), deliveries(settings), messages)
-            ports = _Ports(wired.registry, RecordingJournal(journal), wired.usage, publisher, NoMetrics())
-            yield ports, publisher
+                publisher.ports = recording_ports(channels(settings), deliveries(settings), caused.messages)
+            recorded = _Recorded(RecordingJournal(journal), locks, publisher, NoMetrics())
+            try:
+                yield wired, recorded
+            finally:
+                caused.outcomes.extend(publisher.outcomes)
+                caused.changes.extend(recorded.journal.changes)
 
     def _stack(self, region: str) -> DeployedStack | None:
         if region not in self._stacks:
@@ -124,7 +177,7 @@ class AccountReplay:
         return self._stacks[region]
 
 
-def _image_action_settings(stack: DeployedStack | None) -> ImageActionSettings:
+def _function_settings(stack: DeployedStack | None) -> ImageActionSettings:
     # Without a stack, neither its bus nor its journal is asked for.
     return ImageActionSettings(
         policy_path="",

@@ -3,16 +3,16 @@
 import re
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import click
 
 from ecr_warden.domain.artifacts import Artifact
 from ecr_warden.domain.exemption import EXEMPT_TAG
-from ecr_warden.domain.policy import Mode, TagAction
+from ecr_warden.domain.policy import Destination, Mode, TagAction
 from ecr_warden_cli.commands.common import json_option, policy_option, read_policy, to_json
 from ecr_warden_cli.explanation import MEDIA_TYPES, Explanation, Section, Verdict, explain_push
 
@@ -102,19 +102,38 @@ def _what_happens(mode: Mode, action: TagAction) -> str:
 
 def _section_lines(name: str, section: Section, explanation: Explanation, file: str) -> Iterator[str]:
     if section.rule is None or section.settings is None:
-        yield f"{name}: no rule decides for {explanation.artifact} artifacts in {explanation.repository}"
+        what = f"{explanation.artifact} artifacts in " if name == "tags" else ""
+        yield f"{name}: no rule decides for {what}{explanation.repository}"
     else:
         where = f"{file}:{section.rule.line} {', '.join(section.rule.match)}"
-        yield f"{name}: {where} decides, in {section.mode} mode"
-        yield from _settings_lines(asdict(section.settings))
+        override = ", and overrides what somebody chose" if section.override else ""
+        yield f"{name}: {where} decides, in {section.mode} mode{override}"
+        yield from _settings_lines(section.settings)
     for passed in section.passed_over:
         yield f"  passed over: {file}:{passed.line} {', '.join(passed.match)}: {passed.reason}"
 
 
-def _settings_lines(settings: dict[str, str | int | tuple[str, ...] | frozenset[str]]) -> Iterator[str]:
-    for name, value in settings.items():
-        if isinstance(value, tuple | frozenset):
-            # The order of patterns is the file's; a set has none.
-            value = ", ".join(value if isinstance(value, tuple) else sorted(value))  # noqa: PLW2901
-        if value and name != "line":
-            yield f"  {name}: {value}"
+def _settings_lines(settings: Any) -> Iterator[str]:  # noqa: ANN401  # each section has a type of its own
+    for setting in fields(settings):
+        shown = _shown(getattr(settings, setting.name))
+        if shown and setting.name != "line":
+            yield f"  {setting.name}: {shown}"
+
+
+def _shown(value: object) -> str:
+    """Give a setting's value as the policy has it; empty where the policy is silent."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return str(value).lower()
+        case Destination(region, account):
+            return region if account is None else f"{account}/{region}"
+        case frozenset():
+            # A set has no order.
+            return ", ".join(sorted(map(_shown, value)))
+        case tuple():
+            # The order of patterns is the file's.
+            return ", ".join(": ".join(one) if isinstance(one, tuple) else _shown(one) for one in value)
+        case _:
+            return str(value)

@@ -1,5 +1,6 @@
 """What the commands show to people on a terminal."""
 
+import json
 import re
 
 from rich.console import Console
@@ -11,6 +12,7 @@ from rich.text import Text
 from ecr_warden_cli.caused import Caused, Message
 
 _SLACK_LINK = re.compile(r"<(https://[^|>]+)\|([^>]+)>")
+_SHORT = 120
 _COLOURS = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "blue", "info": "dim"}
 
 
@@ -70,7 +72,10 @@ def _short(value: object) -> str:
     """Say what matters of a side of a change; the whole is in the journal."""
     if isinstance(value, dict) and "image_tag" in value:
         return f"{value['image_tag']} ({value['image_digest'][:19]})"
-    return "nothing" if value is None else str(value)
+    if value is None:
+        return "nothing"
+    text = value if isinstance(value, str) else json.dumps(value)
+    return text if len(text) <= _SHORT else text[: _SHORT - 1] + "…"
 
 
 def _title(message: Message) -> str:

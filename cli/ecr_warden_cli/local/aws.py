@@ -21,7 +21,7 @@ from ecr_warden.adapters.outcome_bus import SOURCE
 from ecr_warden.domain.policy import Policy
 from ecr_warden_cli.caused import Caused, error_as_json
 from ecr_warden_cli.local.broker import Broker, Event, Trace
-from ecr_warden_cli.local.ecr_double import faithful_images, seed_image
+from ecr_warden_cli.local.ecr_double import faithful_ecr, make_repository, seed_image
 from ecr_warden_cli.local.inspector_double import clusters_known
 from ecr_warden_cli.local.people import Slack, read_topic, slack, subscribe
 from ecr_warden_cli.local.stack import LocalStack, deploy
@@ -81,8 +81,7 @@ class LocalAws:
         self._seeded.add((account, region, subject))
         backend = ecr_backends[account][region]
         if subject.repository not in backend.repositories:
-            with self.acting_in(account):
-                boto3.client("ecr", region_name=region).create_repository(repositoryName=subject.repository)
+            make_repository(backend, subject.repository)
         if subject.image_digest is not None:
             seed_image(
                 backend,
@@ -120,7 +119,7 @@ class LocalAws:
         """Say what came of the events of the trace."""
         trace = self.broker.trace
         ids = {event.get("id") for event in trace.sent}
-        reached = [item for item in trace.invocations if item.event.get("id") in ids]
+        reached = [item for item in trace.invocations if not ids.isdisjoint(item.event_ids())]
         with self.acting_in(stack.account):
             messages = self.slack.take() + read_topic(stack)
             changes = self._new_changes(stack)
@@ -130,7 +129,7 @@ class LocalAws:
             event_id=about.get("id"),
             detail_type=about.get("detail-type"),
             functions=list(dict.fromkeys(item.function for item in reached)),
-            decisions=[item.answer for item in reached if isinstance(item.answer, dict)],
+            decisions=[decision for item in reached for decision in item.decisions()],
             outcomes=[item["detail"] for item in trace.events if item["source"] == SOURCE],
             changes=changes,
             messages=messages,
@@ -162,8 +161,21 @@ def _error(trace: Trace) -> dict[str, str] | None:
     failed = [item.error for item in trace.invocations if item.error is not None]
     if failed:
         return error_as_json(failed[0])
+    if (failure := _failure(trace)) is not None:
+        return failure
     if trace.undelivered:
         return {"type": "UndeliveredError", "message": trace.undelivered[0]}
+    return None
+
+
+def _failure(trace: Trace) -> dict[str, str] | None:
+    """Give what a function says of a message that it could not handle, and that no later try could."""
+    handled: set[str] = set()
+    for item in reversed(trace.invocations):
+        failures = item.answer.get("failures") if isinstance(item.answer, dict) else None
+        if failures and item.failed - handled:
+            return {"type": str(failures[0]["type"]), "message": str(failures[0]["message"])}
+        handled |= item.message_ids() - item.failed
     return None
 
 
@@ -210,7 +222,7 @@ def _assemble(parts: ExitStack, policy: Policy, template: Template) -> LocalAws:
     compiled.write_bytes(encode_policy(policy))
     broker = Broker()
     parts.enter_context(broker.listening())
-    parts.enter_context(faithful_images(broker.emit))
+    parts.enter_context(faithful_ecr(broker.emit))
     heard = parts.enter_context(slack())
     return LocalAws(template, policy, compiled, broker, heard)
 

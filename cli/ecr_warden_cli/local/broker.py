@@ -1,8 +1,8 @@
 """What EventBridge, Lambda and SQS do between a rule and a function, which moto does not.
 
 Simulated: a rule's pattern and state; its targets (functions and queues), and the target's
-dead-letter queue where one cannot be reached; Lambda's asynchronous retries and dead-letter queue; the
-batches of a queue's reader with partial responses. Waiting is not simulated: retries follow at once.
+dead-letter queue where one cannot be reached; Lambda's asynchronous retries and dead-letter queue; who
+reads a queue, until nothing is left in it. Waiting is not simulated: retries follow at once.
 """
 
 import json
@@ -11,17 +11,17 @@ import uuid
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 from unittest.mock import patch
 
 from moto.core.exceptions import JsonRESTError, ServiceException
 from moto.events.models import EventBus, Rule, events_backends
-from moto.sqs import sqs_backends
 
 from ecr_warden_cli.local.errors import LocalAwsError
 from ecr_warden_cli.local.functions import LocalFunction
+from ecr_warden_cli.local.queues import Queues, named_by_cloudformation, receive, record_of, settle
 from ecr_warden_cli.local.stack import LocalStack, QueueReader
 
 logger = logging.getLogger(__name__)
@@ -31,22 +31,49 @@ _MOST_ROUNDS: Final = 10_000
 
 @dataclass(frozen=True)
 class Invocation:
-    """A function and the event that it got, and how it ended: ``error`` is that of the last try."""
+    """A function and the event that it got, and how it ended: ``error`` is that of the last try.
+
+    ``failed`` are the ids of the messages that stayed in a queue.
+    """
 
     function: str
     event: Event
     answer: Any = None
     error: Exception | None = None
+    failed: frozenset[str] = frozenset()
+
+    def event_ids(self) -> set[object]:
+        """Give the ids of the events that the function got, one by one or as a batch of messages."""
+        if not (records := self._records()):
+            return {self.event.get("id")}
+        return {body["id"] for body in map(_body, records) if "id" in body}
+
+    def message_ids(self) -> set[str]:
+        """Give the ids of the messages that the function got."""
+        return {record["messageId"] for record in self._records()}
+
+    def decisions(self) -> list[dict[str, Any]]:
+        """Give what the function decided; one that reads a queue answers a list of it, or nothing."""
+        if not isinstance(self.answer, dict):
+            return []
+        return self.answer.get("decisions", []) if self._records() else [self.answer]
+
+    def _records(self) -> list[dict[str, Any]]:
+        return [record for record in self.event.get("Records", []) if "messageId" in record]
 
 
 @dataclass
 class Trace:
-    """What happened since somebody began to look; ``sent`` are the events that no function caused."""
+    """What happened since somebody began to look.
+
+    ``sent`` are the events that no function caused; ``repeated`` the ids of those that a queue had already.
+    """
 
     invocations: list[Invocation] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     sent: list[Event] = field(default_factory=list)
     undelivered: list[str] = field(default_factory=list)
+    repeated: list[str] = field(default_factory=list)
 
 
 class Broker:
@@ -55,6 +82,7 @@ class Broker:
     def __init__(self) -> None:
         self._stacks: dict[tuple[str, str], LocalStack] = {}
         self._waiting: deque[tuple[LocalStack, LocalFunction, Event]] = deque()
+        self._queues = Queues()
         self._is_draining = False
         self.trace = Trace()
 
@@ -108,28 +136,10 @@ class Broker:
                 self._waiting.append((stack, stack.function_of(target["Arn"]), event))
             case "sqs":
                 group = target.get("SqsParameters", {}).get("MessageGroupId")
-                self._send(stack, target["Arn"], event, group=group)
+                if not self._queues.send(stack, target["Arn"], json.dumps(event), group=group):
+                    self.trace.repeated.append(str(event.get("id")))
             case service:
                 raise LocalAwsError(f"{rule.name}: a target of {service} is not simulated")
-
-    def _send(
-        self,
-        stack: LocalStack,
-        queue_arn: str,
-        event: Event,
-        *,
-        group: str | None = None,
-        attributes: dict[str, str] | None = None,
-    ) -> None:
-        sqs_backends[stack.account][stack.region].send_message(
-            queue_name=queue_arn.rpartition(":")[2],
-            message_body=json.dumps(event),
-            message_attributes={
-                name: {"data_type": "String", "string_value": value}
-                for name, value in (attributes or {}).items()
-            },
-            group_id=group,
-        )
 
     def _set_aside(self, rule: Rule, target: dict[str, Any], event: Event, error: Exception) -> None:
         """Put what could not be delivered in the target's dead-letter queue, as EventBridge does."""
@@ -137,7 +147,8 @@ class Broker:
         self.trace.undelivered.append(f"{rule.name}: {error}")
         stack = self._stacks.get((rule.account_id, rule.region_name))
         if queue is not None and stack is not None:
-            self._send(stack, queue, event, attributes={"RULE_ARN": rule.arn, "ERROR_MESSAGE": str(error)})
+            attributes = {"RULE_ARN": rule.arn, "ERROR_MESSAGE": str(error)}
+            self._queues.send(stack, queue, json.dumps(event), attributes=attributes)
 
     def drain(self) -> None:
         """Run functions until no event and no message that could be read is left."""
@@ -166,40 +177,29 @@ class Broker:
                 break
         if tried.error is not None and function.dead_letters is not None:
             attributes = {"ErrorMessage": str(tried.error)[:1024]}
-            self._send(stack, function.dead_letters, event, attributes=attributes)
+            self._queues.send(stack, function.dead_letters, json.dumps(event), attributes=attributes)
         self.trace.invocations.append(tried)
         return True
 
     def _read(self, stack: LocalStack, reader: QueueReader) -> bool:
         """Give a reader one batch; tell whether there was any."""
-        backend = sqs_backends[stack.account][stack.region]
-        name = reader.queue_url.rpartition("/")[2]
         function = stack.functions[reader.function]
         letters = stack.waiting(reader.dead_letters) if reader.dead_letters else 0
-        messages = backend.receive_message(name, reader.batch_size, 0, 30, [])
+        messages = receive(stack, reader)
         if reader.dead_letters and stack.waiting(reader.dead_letters) > letters:
             # SQS sets a message aside when it is received once too often.
             why = "; ".join(function.complaints)
             self.trace.undelivered.append(f"a message went to {reader.dead_letters}: {function.name}: {why}")
         if not messages:
             return False
-        records = [
-            {"messageId": message.id, "receiptHandle": message.receipt_handle, "body": message.body}
-            for message in messages
-        ]
-        tried = _try(function, {"Records": records})
-        self.trace.invocations.append(tried)
+        tried = _try(function, {"Records": [record_of(stack, reader, message) for message in messages]})
         if tried.error is None:
             failed = {item["itemIdentifier"] for item in (tried.answer or {}).get("batchItemFailures", [])}
         else:
             # The whole batch comes again.
             failed = {message.id for message in messages}
-        for message in messages:
-            if message.id not in failed:
-                backend.delete_message(name, message.receipt_handle)
-            else:
-                # Waiting is not simulated: the message is there again at once.
-                backend.change_message_visibility(name, message.receipt_handle, 0)
+        self.trace.invocations.append(replace(tried, failed=frozenset(failed)))
+        settle(stack, reader, messages, failed)
         return True
 
     @contextmanager
@@ -218,6 +218,7 @@ class Broker:
             patch.object(Rule, "send_to_targets", send_to_targets),
             # moto's buses have no name that CloudFormation could refer to.
             patch.object(EventBus, "physical_resource_id", property(lambda bus: bus.name), create=True),
+            named_by_cloudformation(),
         ):
             yield
 
@@ -229,6 +230,14 @@ def _try(function: LocalFunction, event: Event) -> Invocation:
     except Exception as error:
         logger.info("%s failed: %s", function.name, error, exc_info=error)
         return Invocation(function.name, event, error=error)
+
+
+def _body(record: dict[str, Any]) -> dict[str, Any]:
+    try:
+        body = json.loads(record["body"])
+    except ValueError:
+        body = None
+    return body if isinstance(body, dict) else {}
 
 
 def _iso(time: object) -> object:

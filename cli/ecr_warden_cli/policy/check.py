@@ -1,23 +1,25 @@
 """Checking a policy file: every problem at once, each with its place and its remedy."""
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from ecr_warden.domain.policy import (
     Channel,
+    Mode,
     Policy,
     Route,
     Rule,
     TagException,
     TagRules,
 )
+from ecr_warden_cli.policy import settings_values
 from ecr_warden_cli.policy.consistency import (
     channel_problems,
     exception_problems,
@@ -36,6 +38,7 @@ from ecr_warden_cli.policy.model import (
     json_schema,
 )
 from ecr_warden_cli.policy.problems import Problem
+from ecr_warden_cli.policy.settings_consistency import lifecycle_section_problems, registry_problems
 from ecr_warden_cli.policy.source import Path, Source, read_source
 
 Entry = TypeVar("Entry", bound=BaseModel)
@@ -84,6 +87,9 @@ def _consistency_problems(source: Source, file: str, today: date) -> Iterator[Pr
         place: _rule(rule, source, place) for place, rule in _sound(RuleModel, data.get("rules")).items()
     }
     yield from rule_problems(rules, source, file)
+    yield from lifecycle_section_problems(rules, source, file)
+    mode = Mode(data["mode"]) if data.get("mode") in set(Mode) else Mode.AUDIT
+    yield from registry_problems(rules, mode, source, file)
     yield from exception_problems(_sound(ExceptionModel, data.get("exceptions")), source, file, today)
     entries, channels = data.get("routes", []), data.get("channels", {})
     if not isinstance(entries, list) or not isinstance(channels, dict):
@@ -168,10 +174,12 @@ def _child(node: dict[str, Any], part: int | str) -> dict[str, Any]:
 
 
 def _resolved(node: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
-    if "anyOf" in node:
-        node = next(choice for choice in node["anyOf"] if "$ref" in choice)
-    if "$ref" in node:
-        return cast("dict[str, Any]", schema["$defs"][node["$ref"].rpartition("/")[2]])
+    while "anyOf" in node or "$ref" in node:
+        if "$ref" in node:
+            node = cast("dict[str, Any]", schema["$defs"][node["$ref"].rpartition("/")[2]])
+        else:
+            # A section may be absent, and some have a shorthand: what has keys is the object.
+            node = next(choice for choice in node["anyOf"] if "$ref" in choice or "properties" in choice)
     return node
 
 
@@ -199,10 +207,22 @@ def _policy(model: PolicyModel, source: Source, file: str) -> Policy:
 
 
 def _rule(rule: RuleModel, source: Source, place: int) -> Rule:
-    line, _ = source.position(("rules", place))
-    tags_line, _ = source.position(("rules", place, "tags"))
-    tags = None if rule.tags is None else _tag_rules(rule.tags, tags_line)
-    return Rule(line, tuple(rule.match), tuple(rule.excluded), rule.mode, tags)
+    def line(section: str) -> int:
+        return source.position(("rules", place, section))[0]
+
+    sections: dict[str, Any] = {
+        name: value(getattr(rule, name), line(name))
+        for name, value in _SECTIONS.items()
+        if getattr(rule, name) is not None
+    }
+    return Rule(
+        line=source.position(("rules", place))[0],
+        match=tuple(rule.match),
+        excluded=tuple(rule.excluded),
+        mode=rule.mode,
+        override=rule.override,
+        **sections,
+    )
 
 
 def _tag_rules(tags: TagRulesModel, line: int) -> TagRules:
@@ -214,3 +234,15 @@ def _tag_rules(tags: TagRulesModel, line: int) -> TagRules:
         artifacts=frozenset(tags.artifacts),
         severity=tags.severity,
     )
+
+
+_SECTIONS: Final[dict[str, Callable[[Any, int], object]]] = {
+    "tags": _tag_rules,
+    "tag_mutability": settings_values.tag_mutability,
+    "lifecycle": settings_values.lifecycle,
+    "scanning": settings_values.scanning,
+    "replicate_to": settings_values.replication,
+    "resource_tags": settings_values.resource_tags,
+    "repository_policy": settings_values.repository_policy,
+    "encryption": settings_values.encryption,
+}

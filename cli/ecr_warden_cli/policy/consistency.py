@@ -6,7 +6,8 @@ from datetime import date
 from typing import Final
 
 from ecr_warden.domain.policy import Policy, Rule
-from ecr_warden.domain.reachability import unreachable_tags
+from ecr_warden.domain.reachability import unreachable_settings, unreachable_tags
+from ecr_warden.domain.resolution import SETTINGS_SECTIONS
 from ecr_warden_cli.policy.model import ExceptionModel, RouteModel
 from ecr_warden_cli.policy.problems import Problem
 from ecr_warden_cli.policy.source import Source
@@ -17,23 +18,27 @@ DEFAULT_NAME_PREFIX: Final = "ecr-warden/"
 
 def rule_problems(rules: Mapping[int, Rule], source: Source, file: str) -> Iterator[Problem]:
     """Find rules that do nothing; ``rules`` has them by their place in the file."""
-    for unreachable in unreachable_tags(tuple(rules.values())):
+    ordered = tuple(rules.values())
+    found = {"tags": unreachable_tags(ordered)}
+    found |= {section: unreachable_settings(ordered, section) for section in SETTINGS_SECTIONS}
+    for section, unreachable in ((name, one) for name, several in found.items() for one in several):
         # By identity: rules that are the same, on one line, are equal.
         place = next(place for place, rule in rules.items() if rule is unreachable.rule)
-        yield Problem(file, *source.position(("rules", place, "tags")), _unreachable(unreachable.shadowed_by))
+        position = source.position(("rules", place, section))
+        yield Problem(file, *position, _unreachable(section, unreachable.shadowed_by))
     for place, rule in rules.items():
-        if rule.tags is None:
+        if rule.tags is None and all(getattr(rule, section) is None for section in SETTINGS_SECTIONS):
             message = (
                 "the rule has no section, so it does nothing, and later rules decide for what it matches: "
-                "give it tags, or remove it"
+                "give it tags or settings, or remove it"
             )
             yield Problem(file, *source.position(("rules", place)), message, "warning")
 
 
-def _unreachable(shadowed_by: tuple[Rule, ...]) -> str:
+def _unreachable(section: str, shadowed_by: tuple[Rule, ...]) -> str:
     if not shadowed_by:
         return (
-            "tags is unreachable: no repository's name matches this rule that its except does not take out; "
+            f"{section} is unreachable: no repository's name matches this rule that its except does not take out; "
             "make match wider or except narrower, or remove the rule"
         )
     lines = [str(rule.line) for rule in shadowed_by]
@@ -42,7 +47,7 @@ def _unreachable(shadowed_by: tuple[Rule, ...]) -> str:
     else:
         deciding = f"the rules of lines {', '.join(lines[:-1])} and {lines[-1]} decide"
     return (
-        f"tags is unreachable: {deciding} for all that this rule matches; "
+        f"{section} is unreachable: {deciding} for all that this rule matches; "
         f"move this rule above line {lines[0]}, or remove it"
     )
 

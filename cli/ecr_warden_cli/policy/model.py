@@ -3,40 +3,25 @@
 from datetime import date
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, Field, StrictBool, model_validator
 
 from ecr_warden.domain.artifacts import Artifact
-from ecr_warden.domain.globs import glob_problem
 from ecr_warden.domain.outcomes import OutcomeKind
 from ecr_warden.domain.policy import Mode, Severity, TagAction
-from ecr_warden.domain.tag_patterns import pattern_problem
+from ecr_warden_cli.policy.base import Model, RepositoryGlob, TagPattern, Text
+from ecr_warden_cli.policy.settings_model import (
+    EncryptionModel,
+    LifecycleModel,
+    ReplicationModel,
+    RepositoryPolicyModel,
+    ResourceTagsModel,
+    ScanningModel,
+    TagMutabilityModel,
+)
 
 # Sections of the design that this version cannot keep: refused, so that nobody rests on them.
-SECTIONS_TO_COME: Final = (
-    "lifecycle",
-    "tag_mutability",
-    "scanning",
-    "replicate_to",
-    "resource_tags",
-    "repository_policy",
-    "encryption",
-    "scan_gate",
-)
+SECTIONS_TO_COME: Final = ("scan_gate",)
 JUDGED_ARTIFACTS: Final = tuple(kind for kind in Artifact if kind is not Artifact.REFERRER)
-
-
-def _sound_glob(glob: str) -> str:
-    problem = glob_problem(glob)
-    if problem is not None:
-        raise ValueError(f"{glob!r}: {problem}")
-    return glob
-
-
-def _sound_pattern(pattern: str) -> str:
-    problem = pattern_problem(pattern)
-    if problem is not None:
-        raise ValueError(f"{pattern!r}: {problem}")
-    return pattern
 
 
 def _whole_number(value: object) -> object:
@@ -53,16 +38,7 @@ def _iso_date(value: object) -> object:
     return value
 
 
-RepositoryGlob = Annotated[str, AfterValidator(_sound_glob)]
-TagPattern = Annotated[str, AfterValidator(_sound_pattern)]
-Text = Annotated[str, Field(min_length=1)]
-
-
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
-
-
-class TagRulesModel(_Model):
+class TagRulesModel(Model):
     """Which tags may be pushed."""
 
     allow: list[TagPattern] = []
@@ -83,7 +59,7 @@ class TagRulesModel(_Model):
         return self
 
 
-class RuleModel(_Model):
+class RuleModel(Model):
     """The repositories that a rule is for, and its sections."""
 
     match: Annotated[list[RepositoryGlob], Field(min_length=1)]
@@ -94,9 +70,18 @@ class RuleModel(_Model):
     """Overrides the policy's mode."""
     tags: TagRulesModel | None = None
     """Which tags may be pushed."""
+    override: StrictBool = False
+    """Whether a setting that somebody chose is replaced too."""
+    tag_mutability: TagMutabilityModel | None = None
+    lifecycle: LifecycleModel | None = None
+    scanning: ScanningModel | None = None
+    replicate_to: ReplicationModel | None = None
+    resource_tags: ResourceTagsModel | None = None
+    repository_policy: RepositoryPolicyModel | None = None
+    encryption: EncryptionModel | None = None
 
 
-class ExceptionModel(_Model):
+class ExceptionModel(Model):
     """Tags that pass for a time."""
 
     repository: RepositoryGlob
@@ -109,7 +94,7 @@ class ExceptionModel(_Model):
     """Why."""
 
 
-class SlackModel(_Model):
+class SlackModel(Model):
     """A Slack channel."""
 
     type: Literal["slack"]
@@ -117,13 +102,13 @@ class SlackModel(_Model):
     """The Secrets Manager secret that holds the incoming webhook's URL."""
 
 
-class SnsModel(_Model):
+class SnsModel(Model):
     """The stack's SNS topic."""
 
     type: Literal["sns"]
 
 
-class RouteModel(_Model):
+class RouteModel(Model):
     """Which outcomes go to which channels."""
 
     outcomes: list[OutcomeKind] = []
@@ -134,7 +119,7 @@ class RouteModel(_Model):
     """Names of channels."""
 
 
-class PolicyModel(_Model):
+class PolicyModel(Model):
     """ECR Warden's policy file."""
 
     version: Annotated[Literal[1], BeforeValidator(_whole_number)]

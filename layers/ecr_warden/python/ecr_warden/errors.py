@@ -42,6 +42,10 @@ class RefusedError(EcrWardenError):
     """Report a change that ECR refuses for good, with ECR's reason. Trying again cannot help."""
 
 
+class BusyError(EcrWardenError):
+    """Report that ECR is at something of which it does one at a time. It can be asked again later."""
+
+
 class ChannelError(EcrWardenError):
     """Report a message that a channel did not take.
 

@@ -1,11 +1,19 @@
 """What the use cases need of the world: small Protocols, each with its fake in tests/fakes.py."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, Protocol
 
 from ecr_warden.domain.images import Change, Manifest
 from ecr_warden.domain.outcomes import Outcome
+from ecr_warden.domain.settings.current import (
+    RegistryDestination,
+    RegistryScanning,
+    ReplicationRule,
+    Repository,
+)
+from ecr_warden.domain.settings.plans import Setting
 
 
 class Registry(Protocol):
@@ -37,6 +45,39 @@ class Registry(Protocol):
         """
 
 
+class SettingsRegistry(Protocol):
+    """The settings of one account's registry in one Region, and of its repositories.
+
+    Methods that name a repository raise ``RepositoryGoneError`` where it does not exist. All raise
+    ``RefusedError`` where ECR refuses for good (denied, invalid, over a limit), and ``AwsError`` where it did
+    not answer well.
+    """
+
+    def describe(self, repository_name: str) -> Repository:
+        """Give what DescribeRepositories says."""
+
+    def lifecycle_policy(self, repository_name: str) -> Mapping[str, Any] | None:
+        """Give the lifecycle policy's document, or ``None``."""
+
+    def repository_policy(self, repository_name: str) -> Mapping[str, Any] | None:
+        """Give the repository policy's document, or ``None``."""
+
+    def resource_tags(self, repository_name: str) -> dict[str, str]:
+        """Give the repository's resource tags."""
+
+    def replication(self) -> tuple[ReplicationRule, ...]:
+        """Give the registry's replication rules."""
+
+    def scanning(self) -> RegistryScanning:
+        """Give the registry's scanning configuration."""
+
+    def put(self, setting: Setting, repository_name: str, value: Mapping[str, Any]) -> None:
+        """Write one setting; ``value`` is as planners' ``Put`` has it."""
+
+    def start_backfill(self, destination: RegistryDestination) -> None:
+        """Replicate what was pushed before, or raise ``BusyError`` while another backfill is under way."""
+
+
 class Progress(Enum):
     """How far the journal knows a change to be."""
 
@@ -59,6 +100,16 @@ class Journal(Protocol):
 
     def cancel(self, change_id: str) -> None:
         """Forget a change that was begun and surely not made."""
+
+
+class Locks(Protocol):
+    """The right to change what only one writer may change at a time."""
+
+    def acquire(self, name: str, holder: str) -> bool:
+        """Take the right; ``False`` while another has it. One that a dead holder left ends by itself."""
+
+    def release(self, name: str, holder: str) -> None:
+        """Give the right back."""
 
 
 class Usage(Protocol):

@@ -27,6 +27,28 @@ class ImageActionSettings:
 
 
 @dataclass(frozen=True)
+class RepositoryCreatedSettings:
+    """What RepositoryCreatedFunction's environment says."""
+
+    policy_path: str
+    metrics_namespace: str
+    outcome_bus_name: str
+    journal_table_name: str
+    queue_url: str
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str]) -> "RepositoryCreatedSettings":
+        """Read the settings, or raise ``SettingsError`` with the name of what is missing."""
+        return cls(
+            policy_path=_required(environment, "ECR_WARDEN_POLICY_PATH"),
+            metrics_namespace=_required(environment, "ECR_WARDEN_METRICS_NAMESPACE"),
+            outcome_bus_name=_required(environment, "ECR_WARDEN_OUTCOME_BUS_NAME"),
+            journal_table_name=_required(environment, "ECR_WARDEN_JOURNAL_TABLE_NAME"),
+            queue_url=_required(environment, "ECR_WARDEN_CREATION_QUEUE_URL"),
+        )
+
+
+@dataclass(frozen=True)
 class NotifySettings:
     """What NotifyFunction's environment says."""
 

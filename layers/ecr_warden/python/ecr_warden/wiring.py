@@ -1,19 +1,30 @@
 """What each function is made of: here, and only here, clients are built, each when it is first needed."""
 
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
 from ecr_warden.adapters.metrics import CloudWatchMetrics
-from ecr_warden.domain.events import ImageAction
+from ecr_warden.domain.events import ImageAction, RepositoryCreation
 from ecr_warden.domain.policy import Channel as ChannelOfPolicy
 from ecr_warden.errors import PolicyError
-from ecr_warden.ports import Channel, Deliveries, Journal, Metrics, OutcomePublisher, Registry, Usage
-from ecr_warden.settings import ImageActionSettings, NotifySettings
+from ecr_warden.ports import (
+    Channel,
+    Deliveries,
+    Journal,
+    Locks,
+    Metrics,
+    OutcomePublisher,
+    Registry,
+    SettingsRegistry,
+    Usage,
+)
+from ecr_warden.settings import ImageActionSettings, NotifySettings, RepositoryCreatedSettings
 
 if TYPE_CHECKING:
-    from ecr_warden.adapters.notify_queue import NotifyQueue
+    from ecr_warden.adapters.source_queue import SourceQueue
 
 # The imports below stand inside the properties on purpose: a push that breaks no rule loads no SDK.
 # ruff: noqa: PLC0415
@@ -24,23 +35,20 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class ImageActionPorts:
-    """What ImageActionFunction acts through, for one event's account and Region."""
+class _ActingPorts:
+    """What every function that acts on a registry has, for one event's account and Region."""
 
     now: Callable[[], datetime] = staticmethod(utc_now)
+    pause: Callable[[float], None] = staticmethod(time.sleep)
 
-    def __init__(self, settings: ImageActionSettings, push: ImageAction) -> None:
+    def __init__(
+        self,
+        settings: ImageActionSettings | RepositoryCreatedSettings,
+        event: ImageAction | RepositoryCreation,
+    ) -> None:
         self._settings = settings
-        self._account = push.account
-        self._region = push.region
-
-    @cached_property
-    def registry(self) -> Registry:
-        """The registry that the event came from."""
-        from ecr_warden.adapters.aws import client
-        from ecr_warden.adapters.ecr import EcrRegistry
-
-        return EcrRegistry(client("ecr"), account=self._account, region=self._region)
+        self._account = event.account
+        self._region = event.region
 
     @cached_property
     def journal(self) -> Journal:
@@ -49,6 +57,39 @@ class ImageActionPorts:
         from ecr_warden.adapters.dynamodb import DynamoJournal
 
         return DynamoJournal(client("dynamodb"), self._settings.journal_table_name)
+
+    @cached_property
+    def locks(self) -> Locks:
+        """What only one writer may change at a time."""
+        from ecr_warden.adapters.aws import client
+        from ecr_warden.adapters.dynamodb import DynamoLocks
+
+        return DynamoLocks(client("dynamodb"), self._settings.journal_table_name, utc_now)
+
+    @cached_property
+    def publisher(self) -> OutcomePublisher:
+        """Where outcomes go."""
+        from ecr_warden.adapters.aws import client
+        from ecr_warden.adapters.outcome_bus import EventBridgePublisher
+
+        return EventBridgePublisher(client("events"), self._settings.outcome_bus_name)
+
+    @cached_property
+    def metrics(self) -> Metrics:
+        """What is counted."""
+        return CloudWatchMetrics(self._settings.metrics_namespace)
+
+
+class ImageActionPorts(_ActingPorts):
+    """What ImageActionFunction acts through."""
+
+    @cached_property
+    def registry(self) -> Registry:
+        """The registry that the event came from."""
+        from ecr_warden.adapters.aws import client
+        from ecr_warden.adapters.ecr import EcrRegistry
+
+        return EcrRegistry(client("ecr"), account=self._account, region=self._region)
 
     @cached_property
     def usage(self) -> Usage:
@@ -64,18 +105,17 @@ class ImageActionPorts:
             region=self._region,
         )
 
+
+class RepositoryCreatedPorts(_ActingPorts):
+    """What RepositoryCreatedFunction acts through."""
+
     @cached_property
-    def publisher(self) -> OutcomePublisher:
-        """Where outcomes go."""
+    def settings(self) -> SettingsRegistry:
+        """The registry that the event came from."""
         from ecr_warden.adapters.aws import client
-        from ecr_warden.adapters.outcome_bus import EventBridgePublisher
+        from ecr_warden.adapters.ecr_settings import EcrSettings
 
-        return EventBridgePublisher(client("events"), self._settings.outcome_bus_name)
-
-    @cached_property
-    def metrics(self) -> Metrics:
-        """What is counted."""
-        return CloudWatchMetrics(self._settings.metrics_namespace)
+        return EcrSettings(client("ecr"), account=self._account, region=self._region)
 
 
 def deliveries(settings: NotifySettings) -> Deliveries:
@@ -110,9 +150,9 @@ def channels(settings: NotifySettings) -> Callable[[ChannelOfPolicy], Channel]:
     return build
 
 
-def notify_queue(settings: NotifySettings) -> "NotifyQueue":
-    """Build the queue that NotifyFunction reads."""
+def source_queue(settings: NotifySettings | RepositoryCreatedSettings) -> "SourceQueue":
+    """Build the queue that a function reads."""
     from ecr_warden.adapters.aws import client
-    from ecr_warden.adapters.notify_queue import NotifyQueue
+    from ecr_warden.adapters.source_queue import SourceQueue
 
-    return NotifyQueue(client("sqs"), settings.queue_url)
+    return SourceQueue(client("sqs"), settings.queue_url)

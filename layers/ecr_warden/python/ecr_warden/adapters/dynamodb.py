@@ -19,6 +19,8 @@ _BEGUN: Final = "begun"
 _DONE: Final = "done"
 _PROGRESS: Final = {None: Progress.NEW, _BEGUN: Progress.BEGUN, _DONE: Progress.DONE}
 JOURNAL_KEPT: Final = timedelta(days=400)
+# Longer than a function may run, so that a lock that is still held was left by one that died.
+LOCK_HELD: Final = timedelta(seconds=120)
 # Longer than an event can wait: 14 days as a dead letter, and its outcome as long again.
 DELIVERY_KEPT: Final = timedelta(days=45)
 # Longer than NotifyFunction may run, so that a claim that is still held was left by a reader that died.
@@ -97,6 +99,7 @@ def _item(change: Change) -> dict[str, Any]:
         "after": {"S": json.dumps(change.after)},
         "event_id": {"S": change.event_id},
         "rule": {"S": f"{change.rule.file}:{change.rule.line}"},
+        **({"created_by": {"S": change.created_by}} if change.created_by else {}),
         "begun_at": {"S": change.begun_at.isoformat()},
         "expires_at": {"N": str(int((change.begun_at + JOURNAL_KEPT).timestamp()))},
     }
@@ -106,6 +109,59 @@ def _refused_item(error: ClientError) -> Mapping[str, Any]:
     """Give the item that stood in the way of a conditional write."""
     item: Mapping[str, Any] = error.response.get("Item", {})  # type: ignore[assignment]  # botocore's stubs lack it
     return item
+
+
+class DynamoLocks:
+    """Locks, each an item beside the journal's entries while it is held."""
+
+    def __init__(self, client: "DynamoDBClient", table_name: str, now: Callable[[], datetime]) -> None:
+        self._client = client
+        self._table_name = table_name
+        self._now = now
+
+    def acquire(self, name: str, holder: str) -> bool:
+        """Take the right; ``False`` while another holder has it."""
+        now = self._now()
+        held_until = str(int((now + LOCK_HELD).timestamp()))
+        with translated(f"locking {name}"):
+            try:
+                self._client.put_item(
+                    TableName=self._table_name,
+                    Item={
+                        "id": {"S": _lock_id(name)},
+                        "holder": {"S": holder},
+                        "held_until": {"N": held_until},
+                        "expires_at": {"N": held_until},
+                    },
+                    ConditionExpression="attribute_not_exists(id) OR holder = :holder OR held_until < :now",
+                    ExpressionAttributeValues={
+                        ":holder": {"S": holder},
+                        ":now": {"N": str(int(now.timestamp()))},
+                    },
+                )
+            except ClientError as error:
+                if code_of(error) != _REFUSED:
+                    raise
+                return False
+        return True
+
+    def release(self, name: str, holder: str) -> None:
+        """Give the right back; that somebody took it over after its time is well."""
+        with translated(f"unlocking {name}"):
+            try:
+                self._client.delete_item(
+                    TableName=self._table_name,
+                    Key={"id": {"S": _lock_id(name)}},
+                    ConditionExpression="attribute_not_exists(id) OR holder = :holder",
+                    ExpressionAttributeValues={":holder": {"S": holder}},
+                )
+            except ClientError as error:
+                if code_of(error) != _REFUSED:
+                    raise
+
+
+def _lock_id(name: str) -> str:
+    return f"lock {name}"
 
 
 class DynamoDeliveries:

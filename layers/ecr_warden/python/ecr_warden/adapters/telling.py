@@ -5,8 +5,8 @@ import secrets
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from ecr_warden.adapters.notify_queue import NotifyQueue, QueueRecord
 from ecr_warden.adapters.outcome_bus import read_outcome_event
+from ecr_warden.adapters.source_queue import QueueRecord, SourceQueue
 from ecr_warden.domain.policy import Policy
 from ecr_warden.use_cases.tell import Outages, TellPorts, Told, tell
 
@@ -30,7 +30,7 @@ class Teller:
         self,
         policy: Policy,
         ports: TellPorts,
-        queue: NotifyQueue,
+        queue: SourceQueue,
         spread: Callable[[int], int] = spread_over,
     ) -> None:
         self._spread = spread

@@ -31,3 +31,29 @@ class ImageAction:
     image_tag: str | None
     manifest_media_type: str | None
     artifact_media_type: str | None
+
+
+@dataclass(frozen=True)
+class RepositoryCreation:
+    """One ``CreateRepository`` that CloudTrail told of, by an API call or by ECR itself.
+
+    Attributes
+    ----------
+    creator
+        Who created it, as people would say it: ``Admin/mary`` for a role and its session. ``None`` where the
+        event does not say.
+    registry
+        The account in whose registry the repository is.
+    error_code
+        Why the call failed, ``None`` where it did not.
+
+    """
+
+    event_id: str
+    event_time: datetime
+    account: str
+    region: str
+    repository_name: str
+    creator: str | None
+    registry: str
+    error_code: str | None

@@ -21,7 +21,8 @@ class Change:
     """One entry of the journal: what is changed, from what to what, why.
 
     ``before`` and ``after`` are plain JSON; ``after`` is ``None`` for what is removed. ``id`` comes from
-    the outcome's, so that a retried event finds its own entry.
+    the outcome's, so that a retried event finds its own entry. ``created_by`` is who created a new
+    repository, where the event says so.
     """
 
     id: str
@@ -34,3 +35,4 @@ class Change:
     event_id: str
     rule: RuleReference
     begun_at: datetime
+    created_by: str | None = None

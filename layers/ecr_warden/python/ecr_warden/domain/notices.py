@@ -7,6 +7,11 @@ from ecr_warden.domain.outcomes import Outcome, OutcomeKind
 from ecr_warden.domain.policy import TagAction
 
 _DONE = {TagAction.QUARANTINE: "Tag quarantined", TagAction.DELETE: "Tag deleted"}
+_REPOSITORY = {
+    "configured": "New repository configured",
+    "incomplete": "New repository is incomplete",
+    "would_configure": "New repository differs from the policy",
+}
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,8 @@ def notice(outcome: Outcome) -> Notice:
 
 
 def _title(outcome: Outcome) -> str:
+    if outcome.kind in {OutcomeKind.REPOSITORY_CONFIGURED, OutcomeKind.REPOSITORY_INCOMPLETE}:
+        return _REPOSITORY[outcome.decision]
     if outcome.kind is not OutcomeKind.TAG_VIOLATION:
         return outcome.kind.replace("_", " ").capitalize()
     if outcome.changed:
@@ -50,7 +57,8 @@ def _facts(outcome: Outcome) -> list[tuple[str, str]]:
         ("Digest", outcome.image_digest or ""),
         ("Rule", _rule(outcome)),
         ("Mode", outcome.mode.value),
-        ("Pushed at", outcome.event_time.isoformat()),
+        ("Pushed at" if outcome.image_digest else "Created at", outcome.event_time.isoformat()),
+        ("Created by", outcome.created_by or ""),
         ("Change", ", ".join(outcome.change_ids)),
     ]
     return [(label, value) for label, value in facts if value]

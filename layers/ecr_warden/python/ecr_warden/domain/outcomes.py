@@ -27,6 +27,26 @@ class OutcomeKind(StrEnum):
     SWEEP_FINISHED = "sweep_finished"
 
 
+class SettingStatus(StrEnum):
+    """What came of one setting of a repository."""
+
+    CHANGED = "changed"
+    WOULD_CHANGE = "would_change"
+    KEPT = "kept"
+    VIOLATION = "violation"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class SettingOutcome:
+    """What was found and done about one setting; ``what`` is a sentence without its stop."""
+
+    section: str
+    status: SettingStatus
+    what: str
+    rule: RuleReference
+
+
 @dataclass(frozen=True)
 class Outcome:
     """One decision and what came of it.
@@ -47,6 +67,10 @@ class Outcome:
         When the event happened, to tell how late a message is.
     change_ids
         The journal's entries of what was done.
+    settings
+        Of a repository's settings: what came of each.
+    created_by
+        Who created the repository, where the event says so.
 
     """
 
@@ -68,12 +92,28 @@ class Outcome:
     event_id: str
     event_time: datetime
     change_ids: tuple[str, ...] = ()
+    settings: tuple[SettingOutcome, ...] = ()
+    created_by: str | None = None
 
 
-def outcome_id(
-    kind: OutcomeKind, *, event_id: str, repository: str, image_digest: str | None, image_tag: str | None
+def outcome_id(  # noqa: PLR0913  # what makes an outcome the same
+    kind: OutcomeKind,
+    *,
+    event_id: str,
+    repository: str,
+    image_digest: str | None = None,
+    image_tag: str | None = None,
+    about: tuple[str, ...] = (),
 ) -> str:
-    """Give the id that every delivery of the same event comes to."""
+    """Give the id that every delivery of the same event comes to.
+
+    ``about`` tells apart what one event may lead to: settings that fail, and then fewer of them.
+    """
     # A tag and a digest have no line break, so no two different lists of parts are the same text.
-    parts = (kind.value, event_id, repository, image_digest or "", image_tag or "")
+    parts = (kind.value, event_id, repository, image_digest or "", image_tag or "", *about)
     return sha256("\n".join(parts).encode()).hexdigest()[:_ID_LENGTH]
+
+
+def change_id(*, event_id: str, repository: str, setting: str) -> str:
+    """Give the id of the journal's entry about a setting, the same for every delivery of an event."""
+    return sha256(f"{event_id}\n{repository}\n{setting}".encode()).hexdigest()[:_ID_LENGTH]

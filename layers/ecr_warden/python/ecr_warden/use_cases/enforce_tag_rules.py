@@ -1,12 +1,13 @@
 """A push is judged, acted on, and its outcome published."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, assert_never
 
 from ecr_warden.domain.events import ImageAction
 from ecr_warden.domain.exemption import EXEMPT_TAG, is_exempt
 from ecr_warden.domain.outcomes import Outcome, OutcomeKind, outcome_id
-from ecr_warden.domain.policy import Mode, Policy, Severity, TagAction
+from ecr_warden.domain.policy import Lifecycle, Mode, Policy, Severity, TagAction
+from ecr_warden.domain.resolution import resolve
 from ecr_warden.domain.tag_rules import Allowed, NotJudged, Violation, judge_push
 from ecr_warden.errors import RepositoryGoneError
 from ecr_warden.ports import Metrics, OutcomePublisher
@@ -66,7 +67,7 @@ def enforce_tag_rules(push: ImageAction, *, policy: Policy, ports: EnforcementPo
             next_step="Nothing is left to do.",
             is_gone=True,
         )
-    outcome = _outcome(push, decision, acted)
+    outcome = _outcome(push, decision, _with_expiry(acted, push, decision, policy))
     ports.publisher.publish(outcome)
     _count(decision, acted, ports.metrics)
     return Handled(decision, outcome)
@@ -86,6 +87,24 @@ def _act(push: ImageAction, violation: Violation, ports: EnforcementPorts) -> Ac
             return delete(push, violation, change_id, ports)
         case never:  # pragma: no cover  # mypy proves it
             assert_never(never)
+
+
+def _with_expiry(acted: Acted, push: ImageAction, violation: Violation, policy: Policy) -> Acted:
+    """Say until when a quarantined image is kept, where the policy's lifecycle deletes it.
+
+    ECR's lifecycle rules know no image that has only quarantine tags: one that is tagged again is deleted
+    with its new tag.
+    """
+    lifecycle: Lifecycle | None = resolve(policy, push.repository_name, "lifecycle").rules
+    if lifecycle is None or lifecycle.document is not None:
+        return acted
+    if not acted.changed or violation.action is not TagAction.QUARANTINE:
+        return acted
+    expiry = (
+        f"The policy's lifecycle deletes it {lifecycle.quarantine_days} days after its push, whatever "
+        "other tags it has by then: if you tag this very image again, remove its quarantine tag."
+    )
+    return replace(acted, next_step=f"{acted.next_step} {expiry}")
 
 
 def _id(push: ImageAction) -> str:

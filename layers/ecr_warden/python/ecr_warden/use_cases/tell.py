@@ -92,5 +92,7 @@ def _send(channel: ChannelOfPolicy, outcome: Outcome, ports: TellPorts, outages:
         raise
     ports.deliveries.told(outcome.id, channel.name)
     ports.metrics.count("MessagesSent", channel=channel.name)
-    late = ports.now() - outcome.event_time
-    ports.metrics.milliseconds("PushToMessageLatency", late.total_seconds() * 1000)
+    # CloudTrail tells of a new repository minutes later: that would hide how late pushes are told.
+    if outcome.image_digest is not None:
+        late = ports.now() - outcome.event_time
+        ports.metrics.milliseconds("PushToMessageLatency", late.total_seconds() * 1000)

@@ -36,8 +36,8 @@ class RegistryDestination:
 class ReplicationRule:
     """One rule of a registry's replication configuration.
 
-    Without ``prefixes`` it is for every repository. ``delete_replication`` is ``None`` where the rule does not
-    say; it must be put back as it was.
+    Without ``prefixes`` it is for every repository. ``delete_replication`` is ``None`` where the rule does
+    not say; it must be put back as it was.
     """
 
     destinations: tuple[RegistryDestination, ...]

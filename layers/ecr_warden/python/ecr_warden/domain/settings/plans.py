@@ -2,7 +2,33 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TypeAlias
+
+
+class Setting(StrEnum):
+    """What is compared, and written, by itself; two sections of the policy have two of them."""
+
+    TAG_MUTABILITY = "tag_mutability"
+    LIFECYCLE = "lifecycle"
+    REGISTRY_SCANNING = "scanning"
+    SCAN_ON_PUSH = "scan_on_push"
+    REPLICATION = "replicate_to"
+    RESOURCE_TAGS = "resource_tags"
+    REQUIRED_TAGS = "required_tags"
+    REPOSITORY_POLICY = "repository_policy"
+    ENCRYPTION = "encryption"
+
+    @property
+    def section(self) -> str:
+        """The policy's section that it belongs to."""
+        match self:
+            case Setting.SCAN_ON_PUSH:
+                return Setting.REGISTRY_SCANNING.value
+            case Setting.REQUIRED_TAGS:
+                return Setting.RESOURCE_TAGS.value
+            case _:
+                return self.value
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""NotifyFunction's queue: Lambda's batches of records, and how long a message waits."""
+"""The queue that a function reads: Lambda's batches of records, and how long a message waits."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -45,7 +45,7 @@ def batch_response(failed: list[str]) -> dict[str, list[dict[str, str]]]:
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
 
 
-class NotifyQueue:
+class SourceQueue:
     """The queue that the batches come from."""
 
     def __init__(self, client: "SQSClient", queue_url: str) -> None:

@@ -1,0 +1,118 @@
+"""What ECR does not take: the limits of its API's model, and those that only its documentation has."""
+
+import json
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any, Final
+
+import re2
+from botocore.loaders import Loader
+from botocore.model import ListShape, ServiceModel, Shape, StructureShape
+
+from ecr_warden.domain.settings.lifecycle_rules import lifecycle_problems
+from ecr_warden_cli.local.ecr_double.api import Handler, Parameters, error, invalid
+
+_TAGS: Final = 50
+_TAG_KEY, _TAG_VALUE = 128, 256
+_PLAIN: Final = "MUTABLE"
+_EXCLUDING: Final = "_WITH_EXCLUSION"
+
+
+@lru_cache
+def model() -> ServiceModel:
+    """Give botocore's model of ECR's API."""
+    return ServiceModel(Loader().load_service_model("ecr", "service-2"), "ecr")
+
+
+def validated(operation: str, handler: Handler) -> Handler:
+    """Let an operation first refuse what its model does not allow."""
+
+    def handle(backend: Any, parameters: Parameters) -> Any:  # noqa: ANN401  # moto's own
+        check_input(operation, parameters)
+        return handler(backend, parameters)
+
+    return handle
+
+
+def check_input(operation: str, parameters: Parameters) -> None:
+    """Refuse what the operation's model does not allow: botocore itself sends most of it."""
+    shape = model().operation_model(operation).input_shape
+    for path, constraint in _problems(shape, parameters, ""):
+        raise invalid(path, constraint)
+
+
+def _problems(shape: Shape | None, value: Any, path: str) -> Iterator[tuple[str, str]]:  # noqa: ANN401  # JSON
+    """Give each place that is wrong, with the constraint that it breaks."""
+    if shape is None or value is None:
+        return
+    yield from _unlike(shape, value, path)
+    if isinstance(shape, StructureShape):
+        for name in shape.required_members:
+            if value.get(name) is None:
+                yield f"{path}{name}", "Member must not be null"
+        for name, member in shape.members.items():
+            yield from _problems(member, value.get(name), f"{path}{name}" + _step(member))
+    elif isinstance(shape, ListShape):
+        for number, item in enumerate(value, 1):
+            yield from _problems(shape.member, item, f"{path}{number}.member" + _step(shape.member))
+
+
+def _step(shape: Shape) -> str:
+    return "." if shape.type_name in {"structure", "list"} else ""
+
+
+def _unlike(shape: Shape, value: Any, path: str) -> Iterator[tuple[str, str]]:  # noqa: ANN401  # JSON
+    path = path.rstrip(".")
+    allowed, limits = shape.metadata.get("enum"), shape.metadata
+    if allowed and value not in allowed:
+        yield path, f"Member must satisfy enum value set: {allowed}"
+    size = value if shape.type_name in {"integer", "long"} else _length(value)
+    what = "value" if shape.type_name in {"integer", "long"} else "length"
+    if size is not None and size < limits.get("min", size):
+        yield path, f"Member must have {what} greater than or equal to {limits['min']}"
+    if size is not None and size > limits.get("max", size):
+        yield path, f"Member must have {what} less than or equal to {limits['max']}"
+    pattern = limits.get("pattern")
+    if pattern and not re2.fullmatch(pattern, value):
+        # RE2, since one of the model's expressions takes for ever in Python's engine.
+        yield path, f"must satisfy regular expression '{pattern}'"
+
+
+def _length(value: Any) -> int | None:  # noqa: ANN401  # JSON
+    return len(value) if isinstance(value, str | list) else None
+
+
+def check_mutability(mode: str | None, filters: list[dict[str, str]] | None) -> None:
+    """Refuse exclusions without a mode that has them, and such a mode without exclusions."""
+    mode = mode or _PLAIN
+    if mode.endswith(_EXCLUDING) and not filters:
+        raise invalid(
+            "imageTagMutabilityExclusionFilters",
+            f"ImageTagMutabilityExclusionFilters can't be null when imageTagMutability is set as {mode}",
+        )
+    if filters and not mode.endswith(_EXCLUDING):
+        raise invalid(
+            "imageTagMutabilityExclusionFilters",
+            f"ImageTagMutabilityExclusionFilters must be null when imageTagMutability is set as {mode}",
+        )
+
+
+def check_tags(tags: list[dict[str, str]]) -> None:
+    """Refuse more resource tags than a repository can have, and longer ones."""
+    if len(tags) > _TAGS:
+        raise error("TooManyTagsException", f"A repository can have {_TAGS} tags")
+    if any(len(tag["Key"]) > _TAG_KEY or len(tag["Value"]) > _TAG_VALUE for tag in tags):
+        raise error(
+            "InvalidTagParameterException",
+            f"A tag's key has at most {_TAG_KEY} characters, and its value {_TAG_VALUE}",
+        )
+
+
+def check_lifecycle_text(text: str) -> None:
+    """Refuse a lifecycle policy that ECR refuses."""
+    try:
+        problems = lifecycle_problems(json.loads(text))
+    except ValueError:
+        problems = ["Invalid JSON syntax"]
+    if problems:
+        raise invalid("LifecyclePolicyText", f"Lifecycle policy validation failure: {problems[0]}")

@@ -1,0 +1,134 @@
+"""What a repository has is compared with what the policy wants, section by section."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from ecr_warden.domain.events import RepositoryCreation
+from ecr_warden.domain.policy import Policy
+from ecr_warden.domain.resolution import Decided
+from ecr_warden.domain.settings.current import RegistryScanning, ReplicationRule, Repository
+from ecr_warden.domain.settings.encryption import plan_encryption
+from ecr_warden.domain.settings.lifecycle import plan_lifecycle
+from ecr_warden.domain.settings.plans import Compliant, Plan, Setting, Violation
+from ecr_warden.domain.settings.replication import plan_replication, wanted_replication
+from ecr_warden.domain.settings.repository_policy import plan_repository_policy
+from ecr_warden.domain.settings.resource_tags import missing_tags, plan_resource_tags, wanted_tags
+from ecr_warden.domain.settings.scan_on_push import plan_scan_on_push
+from ecr_warden.domain.settings.scanning import plan_registry_scanning, wanted_scanning
+from ecr_warden.domain.settings.tag_mutability import plan_tag_mutability
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What was read; what no section needs is not, and has its default."""
+
+    repository: Repository
+    lifecycle: Mapping[str, Any] | None = None
+    repository_policy: Mapping[str, Any] | None = None
+    resource_tags: Mapping[str, str] | None = None
+    replication: tuple[ReplicationRule, ...] = ()
+    scanning: RegistryScanning = field(default_factory=RegistryScanning)
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One setting, what is to be done about it, and which rule says so."""
+
+    setting: Setting
+    plan: Plan
+    decided: Decided
+
+
+@dataclass(frozen=True)
+class _About:
+    policy: Policy
+    creation: RepositoryCreation
+    facts: Facts
+
+
+_Plans = Iterator[tuple[Setting, Plan]]
+
+
+def plan_settings(
+    policy: Policy, decided: Mapping[str, Decided], creation: RepositoryCreation, facts: Facts
+) -> tuple[Planned, ...]:
+    """Compare every decided section with the facts; a setting that nothing is asked of is left out."""
+    about = _About(policy, creation, facts)
+    return tuple(
+        Planned(setting, plan, one)
+        for section, one in decided.items()
+        for setting, plan in _PLANNERS[section](about, one)
+    )
+
+
+def _tag_mutability(about: _About, decided: Decided) -> _Plans:
+    current = about.facts.repository.mutability
+    plan = plan_tag_mutability(current, decided.settings, override=decided.override)
+    yield Setting.TAG_MUTABILITY, plan
+
+
+def _lifecycle(about: _About, decided: Decided) -> _Plans:
+    plan = plan_lifecycle(about.facts.lifecycle, decided.settings, override=decided.override)
+    yield Setting.LIFECYCLE, plan
+
+
+def _scanning(about: _About, decided: Decided) -> _Plans:
+    wanted = wanted_scanning(about.policy) if decided.settings.frequency is not None else None
+    if wanted is not None:
+        plan = plan_registry_scanning(about.facts.scanning, wanted, override=decided.override)
+        yield Setting.REGISTRY_SCANNING, plan
+    if decided.settings.scan_on_push is not None:
+        plan = plan_scan_on_push(
+            about.facts.repository.scan_on_push, decided.settings.scan_on_push, override=decided.override
+        )
+        yield Setting.SCAN_ON_PUSH, plan
+
+
+def _replication(about: _About, _decided: Decided) -> _Plans:
+    wanted = wanted_replication(about.policy, account=about.creation.account, region=about.creation.region)
+    yield Setting.REPLICATION, plan_replication(about.facts.replication, wanted)
+
+
+def _resource_tags(about: _About, decided: Decided) -> _Plans:
+    current = about.facts.resource_tags or {}
+    tags = wanted_tags(decided.settings, creator=about.creation.creator, created_at=about.creation.event_time)
+    if tags:
+        yield (
+            Setting.RESOURCE_TAGS,
+            plan_resource_tags(current, decided.settings, tags, override=decided.override),
+        )
+    if decided.settings.require:
+        yield Setting.REQUIRED_TAGS, _required(missing_tags(current, decided.settings, tags), about.creation)
+
+
+def _required(missing: tuple[str, ...], creation: RepositoryCreation) -> Plan:
+    if not missing:
+        return Compliant()
+    by = f"; {creation.creator} created it" if creation.creator else ""
+    return Violation(
+        f"it lacks the resource tag{'s' * (len(missing) > 1)} {', '.join(missing)}, which the policy "
+        f"requires{by}",
+        f"Ask {creation.creator or 'its owner'} to tag it: aws ecr tag-resource --region {creation.region} "
+        f"--resource-arn … --tags {' '.join(f'Key={key},Value=…' for key in missing)}",
+    )
+
+
+def _repository_policy(about: _About, decided: Decided) -> _Plans:
+    plan = plan_repository_policy(about.facts.repository_policy, decided.settings, override=decided.override)
+    yield Setting.REPOSITORY_POLICY, plan
+
+
+def _encryption(about: _About, decided: Decided) -> _Plans:
+    yield Setting.ENCRYPTION, plan_encryption(about.facts.repository, decided.settings)
+
+
+_PLANNERS: Final[dict[str, Callable[[_About, Decided], _Plans]]] = {
+    "tag_mutability": _tag_mutability,
+    "lifecycle": _lifecycle,
+    "scanning": _scanning,
+    "replicate_to": _replication,
+    "resource_tags": _resource_tags,
+    "repository_policy": _repository_policy,
+    "encryption": _encryption,
+}

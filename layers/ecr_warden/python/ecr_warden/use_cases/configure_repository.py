@@ -1,0 +1,186 @@
+"""A new repository gets the settings that the policy wants, and people hear of it once."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from ecr_warden.domain.events import RepositoryCreation
+from ecr_warden.domain.exemption import EXEMPT_TAG, is_exempt
+from ecr_warden.domain.outcomes import Outcome, SettingStatus
+from ecr_warden.domain.policy import Mode, Policy
+from ecr_warden.domain.resolution import Decided, decided_settings
+from ecr_warden.domain.settings.current import Repository
+from ecr_warden.domain.settings.decide import Facts, Planned, plan_settings
+from ecr_warden.domain.settings.plans import Compliant, Kept, Put, Setting, Violation
+from ecr_warden.domain.settings.wording import change_text
+from ecr_warden.errors import AwsError, RefusedError, RepositoryGoneError
+from ecr_warden.ports import Metrics, OutcomePublisher
+from ecr_warden.use_cases.settings_changes import (
+    ChangePorts,
+    Result,
+    failed,
+    told,
+    write_all,
+    written_before,
+)
+from ecr_warden.use_cases.settings_facts import Read, read_facts
+from ecr_warden.use_cases.settings_outcome import settings_outcome
+
+
+class ConfigurationPorts(ChangePorts, Protocol):
+    """What configuring a repository needs."""
+
+    @property
+    def publisher(self) -> OutcomePublisher:
+        """Where outcomes go."""
+
+    @property
+    def metrics(self) -> Metrics:
+        """What is counted."""
+
+
+@dataclass(frozen=True)
+class Configured:
+    """What was decided, why, the outcome if there was anything to tell, and the settings that failed."""
+
+    decision: str
+    reason: str
+    outcome: Outcome | None = None
+    failures: tuple[str, ...] = ()
+
+
+def configure_repository(
+    creation: RepositoryCreation, *, policy: Policy, ports: ConfigurationPorts, is_first_delivery: bool
+) -> Configured:
+    """Compare a new repository with the policy, write what differs, and publish what came of it.
+
+    Parameters
+    ----------
+    creation
+        The event.
+    policy
+        What is wanted.
+    ports
+        The world.
+    is_first_delivery
+        Whether no delivery of the event can have come before: then the journal need not be read.
+
+    Raises
+    ------
+    AwsError, RefusedError
+        Where the repository could not be described or the outcome not published; the event is to be tried
+        again. Settings that failed are in ``Configured.failures``: it is to be tried again for them, too.
+
+    """
+    if (ignored := _not_ours(creation)) is not None:
+        return Configured("NotJudged", ignored)
+    decided = decided_settings(policy, creation.repository_name)
+    if not decided:
+        return Configured("NotJudged", f"no rule has settings for {creation.repository_name}")
+    try:
+        results = _results(creation, decided, policy, ports, is_first_delivery=is_first_delivery)
+    except RepositoryGoneError:
+        return Configured("Gone", f"the repository {creation.repository_name} does not exist any more")
+    outcome = settings_outcome(creation, [(one.outcome, one.change_id) for one in results])
+    if outcome is None:
+        return Configured("Compliant", _quiet_reason(results, creation))
+    ports.publisher.publish(outcome)
+    _count(results, ports.metrics)
+    failures = tuple(one.outcome.what for one in results if one.outcome.status is SettingStatus.FAILED)
+    return Configured(outcome.decision, outcome.reason, outcome, failures)
+
+
+def _not_ours(creation: RepositoryCreation) -> str | None:
+    if creation.error_code is not None:
+        return f"the call failed with {creation.error_code}: there is no new repository"
+    if creation.registry != creation.account:
+        return f"the repository is in the registry of {creation.registry}, not of {creation.account}"
+    return None
+
+
+def _results(
+    creation: RepositoryCreation,
+    decided: Mapping[str, Decided],
+    policy: Policy,
+    ports: ConfigurationPorts,
+    *,
+    is_first_delivery: bool,
+) -> list[Result]:
+    read = read_facts(ports.settings, creation.repository_name, decided)
+    known = {section: one for section, one in decided.items() if section not in read.unread}
+    planned = plan_settings(policy, known, creation, read.facts)
+    results = [
+        failed(
+            Planned(Setting(section), Compliant(), decided[section]), f"{section} could not be read: {error}"
+        )
+        for section, error in read.unread.items()
+    ]
+    planned, unknown = _without_exempt(planned, creation, read, ports)
+    results += unknown
+    to_write = [one for one in planned if isinstance(one.plan, Put) and one.decided.mode is Mode.ENFORCE]
+    results += write_all(to_write, creation, ports, lambda one: _planned_again(one, creation, policy, ports))
+    for one in planned:
+        results += _told(one)
+        if isinstance(one.plan, Compliant) and one.decided.mode is Mode.ENFORCE and not is_first_delivery:
+            before = written_before(one, creation, ports)
+            results += [before] if before is not None else []
+    return results
+
+
+def _planned_again(
+    planned: Planned, creation: RepositoryCreation, policy: Policy, ports: ConfigurationPorts
+) -> Planned:
+    """Plan a setting of the registry on what it is now; the repository has no part in it."""
+    facts = Facts(Repository(creation.repository_name))
+    if planned.setting is Setting.REPLICATION:
+        facts = replace(facts, replication=ports.settings.replication())
+    else:
+        facts = replace(facts, scanning=ports.settings.scanning())
+    decided = {planned.decided.section: planned.decided}
+    again = plan_settings(policy, decided, creation, facts)
+    return next(one for one in again if one.setting is planned.setting)
+
+
+def _without_exempt(
+    planned: tuple[Planned, ...], creation: RepositoryCreation, read: Read, ports: ConfigurationPorts
+) -> tuple[tuple[Planned, ...], list[Result]]:
+    """Leave out the sections from which the repository's resource tags exempt it.
+
+    The tags are read only where anything would come of a section, so that a compliant repository costs no
+    call for it. Where they cannot be read, nothing is written.
+    """
+    acting = [one for one in planned if isinstance(one.plan, Put | Violation)]
+    if not acting:
+        return planned, []
+    tags = read.facts.resource_tags
+    if tags is None:
+        try:
+            tags = ports.settings.resource_tags(creation.repository_name)
+        except (AwsError, RefusedError) as error:
+            idle = tuple(one for one in planned if one not in acting)
+            what = f"could not be judged, as the tag {EXEMPT_TAG} could not be read: {error}"
+            return idle, [failed(one, f"{one.setting.section} {what}") for one in acting]
+    return tuple(one for one in planned if not is_exempt(tags, one.setting.section)), []
+
+
+def _told(planned: Planned) -> Iterator[Result]:
+    """Say what is not written: what would be, what stays, and what nobody can change."""
+    match planned.plan:
+        case Put() as put if planned.decided.mode is Mode.AUDIT:
+            yield told(planned, SettingStatus.WOULD_CHANGE, change_text(planned.setting, put))
+        case Kept(reason):
+            yield told(planned, SettingStatus.KEPT, reason)
+        case Violation(reason, next_step):
+            yield told(planned, SettingStatus.VIOLATION, f"{reason}. {next_step}")
+
+
+def _quiet_reason(results: list[Result], creation: RepositoryCreation) -> str:
+    kept = [one.outcome.what for one in results if one.outcome.status is SettingStatus.KEPT]
+    if kept:
+        return f"{creation.repository_name} keeps what somebody chose: {'; '.join(kept)}"
+    return f"{creation.repository_name} is as the policy wants it"
+
+
+def _count(results: list[Result], metrics: Metrics) -> None:
+    for one in results:
+        metrics.count("Settings", section=one.outcome.section, status=one.outcome.status.value)

@@ -1,0 +1,72 @@
+"""Reading what a repository has: the facts that its sections need, each once, all at the same time."""
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ecr_warden.domain.resolution import Decided
+from ecr_warden.domain.settings.decide import Facts
+from ecr_warden.errors import AwsError, RefusedError
+from ecr_warden.ports import SettingsRegistry
+
+# More than there are facts to read or settings to write, and within a client's pool of ten connections.
+MOST_AT_ONCE: Final = 8
+# Which section needs which fact, beside DescribeRepositories, by the name that Facts gives it.
+_FACT_OF: Final = {
+    "lifecycle": "lifecycle",
+    "scanning": "scanning",
+    "replicate_to": "replication",
+    "resource_tags": "resource_tags",
+    "repository_policy": "repository_policy",
+}
+
+
+@dataclass(frozen=True)
+class Read:
+    """The facts, and why a section's own could not be read."""
+
+    facts: Facts
+    unread: Mapping[str, Exception]
+
+
+def read_facts(registry: SettingsRegistry, repository_name: str, decided: Mapping[str, Decided]) -> Read:
+    """Read what the decided sections need; one that cannot be read does not keep the others from it.
+
+    Raises
+    ------
+    RepositoryGoneError
+        Where the repository does not exist.
+    AwsError, RefusedError
+        Where the repository cannot be described: nothing can be said of it then.
+
+    """
+    reads = {section: _reading(registry, repository_name, decided[section]) for section in decided}
+    with ThreadPoolExecutor(MOST_AT_ONCE) as pool:
+        repository = pool.submit(registry.describe, repository_name)
+        futures = {section: pool.submit(read) for section, read in reads.items() if read is not None}
+    found: dict[str, Any] = {"repository": repository.result()}
+    unread: dict[str, Exception] = {}
+    for section, future in futures.items():
+        try:
+            found[_FACT_OF[section]] = future.result()
+        except (AwsError, RefusedError) as error:
+            unread[section] = error
+    return Read(Facts(**found), unread)
+
+
+def _reading(registry: SettingsRegistry, repository_name: str, decided: Decided) -> Callable[[], Any] | None:
+    """Give what reads a section's own fact; ``None`` where DescribeRepositories has it."""
+    match decided.section:
+        case "lifecycle":
+            return lambda: registry.lifecycle_policy(repository_name)
+        case "repository_policy":
+            return lambda: registry.repository_policy(repository_name)
+        case "resource_tags":
+            return lambda: registry.resource_tags(repository_name)
+        case "replicate_to":
+            return registry.replication
+        case "scanning" if decided.settings.frequency is not None:
+            return registry.scanning
+        case _:
+            return None

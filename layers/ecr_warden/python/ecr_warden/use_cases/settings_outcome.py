@@ -1,0 +1,112 @@
+"""What came of all of a repository's settings, as one outcome."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from ecr_warden.domain.events import RepositoryCreation
+from ecr_warden.domain.outcomes import Outcome, OutcomeKind, SettingOutcome, SettingStatus, outcome_id
+from ecr_warden.domain.policy import Mode, Severity
+
+# What is told decides the outcome; the first that is there gives it its rule.
+_WORST_FIRST: Final = (
+    SettingStatus.FAILED,
+    SettingStatus.VIOLATION,
+    SettingStatus.CHANGED,
+    SettingStatus.WOULD_CHANGE,
+)
+_SEVERITIES: Final = {
+    SettingStatus.FAILED: Severity.HIGH,
+    SettingStatus.VIOLATION: Severity.MEDIUM,
+    SettingStatus.CHANGED: Severity.INFO,
+    SettingStatus.WOULD_CHANGE: Severity.INFO,
+}
+_DECISIONS: Final = {
+    SettingStatus.FAILED: "incomplete",
+    SettingStatus.VIOLATION: "incomplete",
+    SettingStatus.CHANGED: "configured",
+    SettingStatus.WOULD_CHANGE: "would_configure",
+}
+_SAID: Final = {
+    SettingStatus.CHANGED: "Changed: {}.",
+    SettingStatus.WOULD_CHANGE: "Nothing was changed, as the rule is in audit mode; in enforce mode: {}.",
+    SettingStatus.FAILED: "Could not be set: {}.",
+    SettingStatus.VIOLATION: "Not as the policy wants it: {}.",
+    SettingStatus.KEPT: "Left as it is: {}.",
+}
+
+
+def settings_outcome(
+    creation: RepositoryCreation, results: Sequence[tuple[SettingOutcome, str | None]]
+) -> Outcome | None:
+    """Give the one outcome about a repository, or ``None`` where nothing is to be told.
+
+    ``results`` has each setting's outcome with the id of its journal entry, if it has one.
+    """
+    found = [one for one, _ in results]
+    statuses = {one.status for one in found}
+    worst = next((status for status in _WORST_FIRST if status in statuses), None)
+    if worst is None:
+        return None
+    is_incomplete = worst in {SettingStatus.FAILED, SettingStatus.VIOLATION}
+    kind = OutcomeKind.REPOSITORY_INCOMPLETE if is_incomplete else OutcomeKind.REPOSITORY_CONFIGURED
+    changed = any(one.status is SettingStatus.CHANGED for one in found)
+    return Outcome(
+        id=outcome_id(
+            kind,
+            event_id=creation.event_id,
+            repository=creation.repository_name,
+            about=_about(found) if is_incomplete else (),
+        ),
+        kind=kind,
+        account=creation.account,
+        region=creation.region,
+        repository=creation.repository_name,
+        image_digest=None,
+        image_tag=None,
+        mode=Mode.AUDIT if worst is SettingStatus.WOULD_CHANGE else Mode.ENFORCE,
+        decision=_DECISIONS[worst],
+        action="configure",
+        changed=changed,
+        reason=_reason(found, creation),
+        next_step=_next_step(worst),
+        rule=next(one.rule for one in found if one.status is worst),
+        severity=_SEVERITIES[worst],
+        event_id=creation.event_id,
+        event_time=creation.event_time,
+        change_ids=tuple(entry for _, entry in results if entry is not None),
+        settings=tuple(found),
+        created_by=creation.creator,
+    )
+
+
+def _about(found: list[SettingOutcome]) -> tuple[str, ...]:
+    """Tell apart what is incomplete: fewer settings that fail are news, the same ones are not."""
+    bad = {SettingStatus.FAILED, SettingStatus.VIOLATION}
+    return tuple(sorted({f"{one.section} {one.status}" for one in found if one.status in bad}))
+
+
+def _reason(found: list[SettingOutcome], creation: RepositoryCreation) -> str:
+    sentences = []
+    for status in (*_WORST_FIRST, SettingStatus.KEPT):
+        texts = [one.what for one in found if one.status is status]
+        if texts:
+            sentences.append(_SAID[status].format("; ".join(texts)))
+    if creation.creator is not None:
+        sentences.append(f"Created by {creation.creator}.")
+    return " ".join(sentences)
+
+
+def _next_step(worst: SettingStatus) -> str:
+    match worst:
+        case SettingStatus.FAILED:
+            return (
+                "Mend what ECR's answer names; if it denies, RepositoryCreatedFunction's permissions. It is "
+                "tried again some times, and then waits among the dead letters: see docs/runbook.md, New "
+                "repositories were not configured."
+            )
+        case SettingStatus.VIOLATION:
+            return "Do as said above for each."
+        case SettingStatus.CHANGED:
+            return "Nothing is left to do. Another value that its owners set later is left alone."
+        case _:
+            return "Set the rule's mode to enforce if this is what you want."
