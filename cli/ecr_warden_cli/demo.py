@@ -8,16 +8,35 @@ from pathlib import Path
 from typing import Any, Final
 
 import boto3
+from moto.ecr.models import ecr_backends
 
 from ecr_warden_cli.caused import Caused
 from ecr_warden_cli.local.aws import DEFAULT_ACCOUNT, DEFAULT_REGION, LocalAws
 from ecr_warden_cli.local.broker import Event
+from ecr_warden_cli.local.ecr_double import create_by_service, make_repository
 
 POLICY: Final = Path(__file__).parent / "demo.yaml"
 _MANIFEST: Final = "application/vnd.oci.image.manifest.v1+json"
 _INDEX: Final = "application/vnd.oci.image.index.v1+json"
 _CONFIG: Final = "application/vnd.oci.image.config.v1+json"
 _SIGNATURE: Final = "application/vnd.dev.cosign.simplesigning.v1+json"
+
+# What an owner who knows best has set.
+_LIFECYCLE: Final = {
+    "rules": [
+        {
+            "rulePriority": 1,
+            "description": "Logs are kept for two years",
+            "selection": {
+                "tagStatus": "any",
+                "countType": "sinceImagePushed",
+                "countUnit": "days",
+                "countNumber": 730,
+            },
+            "action": {"type": "expire"},
+        }
+    ]
+}
 
 
 @dataclass(frozen=True)
@@ -37,16 +56,16 @@ class _Step:
 
 
 class Demo:
-    """A day of a registry in eight steps."""
+    """A day of a registry."""
 
     def __init__(self, aws: LocalAws) -> None:
         self._aws = aws
         self._stack = aws.stack(DEFAULT_ACCOUNT, DEFAULT_REGION)
         self._ecr = boto3.client("ecr", region_name=DEFAULT_REGION)
         self._denied: dict[str, Event] = {}
+        self._created: Event = {}
         for repository in ("shop/api", "shop/web", "sandbox/try"):
-            with aws.acting_in(DEFAULT_ACCOUNT):
-                self._ecr.create_repository(repositoryName=repository)
+            make_repository(ecr_backends[DEFAULT_ACCOUNT][DEFAULT_REGION], repository)
         self.steps = (
             _Step("A push under an allowed tag", lambda: self._push("shop/api", "v1.4.2", "a"), _nothing),
             _Step("A push under a denied tag", self._push_latest, self._is_quarantined),
@@ -59,6 +78,19 @@ class Demo:
             _Step("A signature", self._push_signature, _nothing),
             _Step("A push to a repository that is gone by now", self._push_gone, _said_gone),
             _Step("A malformed event", self._malformed, self._is_set_aside),
+            _Step("A new repository, by an API call", self._create, self._is_configured),
+            _Step("The same event, delivered again", self._create_again, _nothing),
+            _Step(
+                "A repository that ECR makes itself, of a pull through cache",
+                self._pull_through,
+                self._is_configured_too,
+            ),
+            _Step(
+                "A new repository whose owner has chosen other settings",
+                self._create_otherwise,
+                self._is_left_as_chosen,
+            ),
+            _Step("A repository that is deleted within the delay", self._create_and_delete, _nothing),
         )
 
     def run(self) -> Iterator[Shown]:
@@ -146,6 +178,60 @@ class Demo:
         waiting = self._stack.waiting("ImageActionDeadLetterQueue")
         if waiting != 1:
             yield f"the event should wait in the dead-letter queue, in which {waiting} are"
+
+    def _create(self) -> None:
+        self._ecr.create_repository(repositoryName="platform/api")
+        self._created = self._aws.broker.trace.events[-1]
+
+    def _create_again(self) -> None:
+        # The queue drops what it had within five minutes; this one comes to it as if later.
+        self._aws.broker.put({**self._created, "resources": ["delivered again"]})
+
+    def _is_configured(self, caused: Caused) -> Iterator[str]:
+        yield from self._settings_of("platform/api")
+        yield from _told(caused, ["ops"])
+        yield from _changed(caused, 5)
+
+    def _pull_through(self) -> None:
+        backend = ecr_backends[DEFAULT_ACCOUNT][DEFAULT_REGION]
+        create_by_service(self._aws.broker.emit, backend, "mirror/library/alpine", "PULL_THROUGH_CACHE")
+
+    def _is_configured_too(self, caused: Caused) -> Iterator[str]:
+        yield from self._settings_of("mirror/library/alpine")
+        yield from _told(caused, ["ops"])
+        # The registry's own settings are as they should be by now.
+        yield from _changed(caused, 3)
+
+    def _settings_of(self, repository: str) -> Iterator[str]:
+        with self._aws.acting_in(DEFAULT_ACCOUNT):
+            (found,) = self._ecr.describe_repositories(repositoryNames=[repository])["repositories"]
+            lifecycle = self._ecr.get_lifecycle_policy(repositoryName=repository)["lifecyclePolicyText"]
+            replication = self._ecr.describe_registry()["replicationConfiguration"]["rules"]
+        if found["imageTagMutability"] != "IMMUTABLE_WITH_EXCLUSION":
+            yield f"its tags should be immutable but for the cache's, and are {found['imageTagMutability']}"
+        if len(json.loads(lifecycle)["rules"]) != 3:  # noqa: PLR2004  # quarantined, untagged, all
+            yield f"its lifecycle should have three rules, and is {lifecycle}"
+        if [len(rule["repositoryFilters"]) for rule in replication] != [2]:
+            yield f"one rule with two prefixes should replicate, and there is {replication}"
+
+    def _create_otherwise(self) -> None:
+        self._ecr.create_repository(repositoryName="platform/logs", imageTagMutability="IMMUTABLE")
+        self._ecr.put_lifecycle_policy(
+            repositoryName="platform/logs", lifecyclePolicyText=json.dumps(_LIFECYCLE)
+        )
+
+    def _is_left_as_chosen(self, caused: Caused) -> Iterator[str]:
+        with self._aws.acting_in(DEFAULT_ACCOUNT):
+            lifecycle = self._ecr.get_lifecycle_policy(repositoryName="platform/logs")["lifecyclePolicyText"]
+        if json.loads(lifecycle) != _LIFECYCLE:
+            yield f"its own lifecycle should have stayed, and is {lifecycle}"
+        sections = [change["section"] for change in caused.changes]
+        if sections != ["resource_tags"]:
+            yield f"only its resource tags should have been set, not {sections}"
+
+    def _create_and_delete(self) -> None:
+        self._ecr.create_repository(repositoryName="platform/mistake")
+        self._ecr.delete_repository(repositoryName="platform/mistake")
 
     def _event(self, detail: dict[str, Any]) -> Event:
         return {**self._denied, "id": str(uuid.uuid4()), "detail": detail}

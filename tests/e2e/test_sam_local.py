@@ -77,3 +77,47 @@ def test_a_malformed_event_fails_in_its_container_and_names_the_field(local):
     answer = local.invoke("ImageActionFunction", event)
     assert answer["errorType"] == "MalformedEventError"
     assert "detail.image-digest" in answer["errorMessage"]
+
+
+def creation(name, sample="eventbridge_cloudtrail_CreateRepository"):
+    """Give what Lambda hands over of a new repository: a batch of one message with CloudTrail's event."""
+    event = json.loads((Path(__file__).parents[2] / "events" / f"{sample}.json").read_text())
+    event |= {"id": f"e2e-{name}", "account": "123456789012", "region": "us-east-1"}
+    where = "requestParameters" if event["detail"]["requestParameters"] else "serviceEventDetails"
+    event["detail"][where] = {"repositoryName": name}
+    return {"Records": [{"messageId": "1", "receiptHandle": "1", "body": json.dumps(event)}]}
+
+
+@pytest.mark.parametrize("shape", ["", "_service_event"])
+def test_a_new_repository_is_configured_in_a_container(local, shape):
+    name = f"e2e/new/app{shape.replace('_', '-')}"
+    local.ecr.create_repository(repositoryName=name)
+    batch = creation(name, f"eventbridge_cloudtrail_CreateRepository{shape}")
+    answer = local.invoke("RepositoryCreatedFunction", batch)
+    assert answer["batchItemFailures"] == []
+    assert [one["decision"] for one in answer["decisions"]] == ["configured"]
+    (found,) = local.ecr.describe_repositories(repositoryNames=[name])["repositories"]
+    assert found["imageTagMutability"] == "IMMUTABLE_WITH_EXCLUSION"
+    lifecycle = local.ecr.get_lifecycle_policy(repositoryName=name)["lifecyclePolicyText"]
+    assert len(json.loads(lifecycle)["rules"]) == 3
+    assert "Pull" in local.ecr.get_repository_policy(repositoryName=name)["policyText"]
+    (rule,) = local.ecr.describe_registry()["replicationConfiguration"]["rules"]
+    assert rule["repositoryFilters"] == [{"filter": "e2e/new/", "filterType": "PREFIX_MATCH"}]
+    # Delivered again, it finds all done.
+    batch["Records"][0]["attributes"] = {"ApproximateReceiveCount": "1"}
+    (again,) = local.invoke("RepositoryCreatedFunction", batch)["decisions"]
+    assert again["decision"] == "Compliant"
+
+
+def test_a_creation_that_failed_or_names_nothing_is_handled_in_a_container(local):
+    failed = creation("e2e/new/never")
+    event = json.loads(failed["Records"][0]["body"])
+    event["detail"]["errorCode"] = "AccessDenied"
+    failed["Records"][0]["body"] = json.dumps(event)
+    (decision,) = local.invoke("RepositoryCreatedFunction", failed)["decisions"]
+    assert decision["decision"] == "NotJudged"
+    event["detail"] |= {"errorCode": None, "requestParameters": None}
+    failed["Records"][0]["body"] = json.dumps(event)
+    answer = local.invoke("RepositoryCreatedFunction", failed)
+    assert answer["batchItemFailures"] == [{"itemIdentifier": "1"}]
+    assert answer["failures"][0]["type"] == "MalformedEventError"

@@ -58,11 +58,14 @@ ACTIONS = {
         "ecr:TagResource": "EcrSettings.put: resource_tags",
         "ecr:SetRepositoryPolicy": "EcrSettings.put: repository_policy",
         "ecr:StartReplicationBackfill": "EcrSettings.start_backfill",
-        "iam:CreateServiceLinkedRole": "EcrSettings.put: replicate_to, the first time in a registry",
-        "dynamodb:PutItem": "DynamoJournal.begin",
+        "iam:CreateServiceLinkedRole": "EcrSettings.put: replicate_to and scanning, the first time",
+        "inspector2:Enable": "EcrSettings.put: scanning, for ECR",
+        "inspector2:Disable": "EcrSettings.put: scanning, for ECR",
+        "inspector2:ListAccountPermissions": "EcrSettings.put: scanning, for ECR",
+        "dynamodb:PutItem": "DynamoJournal.begin, DynamoLocks.acquire",
         "dynamodb:GetItem": "DynamoJournal.progress",
         "dynamodb:UpdateItem": "DynamoJournal.finish",
-        "dynamodb:DeleteItem": "DynamoJournal.cancel",
+        "dynamodb:DeleteItem": "DynamoJournal.cancel, DynamoLocks.release",
         "events:PutEvents": "EventBridgePublisher.publish",
         "sqs:ReceiveMessage": "Lambda reads the queue",
         "sqs:DeleteMessage": "Lambda reads the queue",
@@ -89,11 +92,15 @@ FOR_EVERY_RESOURCE = {
     "WriteTraces": "X-Ray has no resources",
     "FindWhoUsesAnImage": "whoever uses the image is not known before; lists have no resources",
     "ConfigureRegistry": "a registry's own settings are no resource: its account and Region are the role's",
+    "SwitchEnhancedScanning": "Inspector's account settings are no resource",
 }
 # Actions that could be scoped, and are not.
 COULD_BE_SCOPED = {"ecs:ListTasks": "to container instances, and tasks on Fargate run on none"}
 # The statements of roles that are for a certain case of an action only.
-CONDITIONS = {"LetEcrReplicate": {"StringEquals": {"iam:AWSServiceName": "replication.ecr.amazonaws.com"}}}
+CONDITIONS = {
+    "LetEcrReplicate": {"StringEquals": {"iam:AWSServiceName": "replication.ecr.amazonaws.com"}},
+    "LetInspectorScan": {"StringEquals": {"iam:AWSServiceName": "inspector2.amazonaws.com"}},
+}
 # Actions that are newer than the data of cfn-lint; AWS's models of its APIs have them.
 NEWER_THAN_THE_DATA = {"ecr:StartReplicationBackfill": "its only resource would be the registry"}
 # The adapters of one AWS service that a function calls it by.
@@ -243,13 +250,15 @@ def test_what_holds_in_a_certain_case_only_is_explained_and_nothing_else():
     } == CONDITIONS
 
 
-def test_no_service_linked_role_is_made_but_the_one_of_ecrs_replication():
-    (linked,) = [
+def test_no_service_linked_role_is_made_but_those_of_ecrs_replication_and_inspector():
+    found = [
         item for _, item in ROLE_STATEMENTS if [a for a in as_list(item["Action"]) if a.startswith("iam:")]
     ]
-    service = linked["Condition"]["StringEquals"]["iam:AWSServiceName"]
-    assert linked["Action"] == "iam:CreateServiceLinkedRole"
-    assert linked["Resource"]["Fn::Sub"].endswith(f":role/aws-service-role/{service}/*")
+    assert {item["Sid"] for item in found} == CONDITIONS.keys()
+    for linked in found:
+        service = linked["Condition"]["StringEquals"]["iam:AWSServiceName"]
+        assert linked["Action"] == "iam:CreateServiceLinkedRole"
+        assert linked["Resource"]["Fn::Sub"].endswith(f":role/aws-service-role/{service}/*")
 
 
 @pytest.mark.parametrize("action", sorted(set().union(*ACTIONS.values())))

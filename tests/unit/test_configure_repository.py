@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from tests.fakes import Counter, FakeSettings, FakeSettingsPorts, FaultError, Faulty
+from tests.fakes import Counter, FakeLocks, FakeSettings, FakeSettingsPorts, FaultError, Faulty
 
 from ecr_warden.domain.events import RepositoryCreation
 from ecr_warden.domain.outcomes import OutcomeKind, SettingStatus
@@ -91,7 +91,7 @@ def test_a_bare_repository_gets_what_the_policy_says_and_people_hear_of_it_once(
     assert (outcome.repository, outcome.changed, outcome.severity) == ("team/app", True, Severity.INFO)
     assert outcome.image_digest is outcome.image_tag is None
     assert outcome.reason == (
-        "Changed: tag mutability MUTABLE → IMMUTABLE_WITH_EXCLUSION (cache-*); "
+        "Changed: tag mutability MUTABLE → IMMUTABLE_WITH_EXCLUSION (except cache-*); "
         "lifecycle policy none → 3 rules. Created by Admin/mary."
     )
     assert outcome.rule.line == 6
@@ -345,16 +345,17 @@ def test_two_creations_at_once_lose_none_of_one_anothers_filters():
         """version: 1
 mode: enforce
 rules:
-  - {match: ["one/**"], replicate_to: [eu-west-1]}
-  - {match: ["two/**"], replicate_to: [eu-central-1]}
+  - {match: ["one/**"], except: ["one/x/**"], replicate_to: [eu-west-1]}
+  - {match: ["two/**"], except: ["two/x/**"], replicate_to: [eu-central-1]}
 """,
         "policy.yaml",
     )
-    outcomes = []
+    outcomes, locks = [], FakeLocks()
 
     def create(name):
         creation = replace(CREATION, event_id=name, repository_name=f"{name}/app")
-        outcomes.append(configure(FakeSettingsPorts(registry), checked.policy, creation).decision)
+        ports = FakeSettingsPorts(registry, locks=locks)
+        outcomes.append(configure(ports, checked.policy, creation).decision)
 
     threads = [threading.Thread(target=create, args=(name,)) for name in ("one", "two")]
     for thread in threads:
@@ -364,8 +365,8 @@ rules:
     assert outcomes == ["configured", "configured"]
     assert registry.rules[0] == theirs
     assert {(rule.prefixes, rule.destinations[0].region) for rule in registry.rules[1:]} == {
-        (("one/",), "eu-west-1"),
-        (("two/",), "eu-central-1"),
+        (("one/a",), "eu-west-1"),
+        (("two/a",), "eu-central-1"),
     }
 
 
@@ -401,8 +402,13 @@ def test_a_backfill_that_failed_is_started_by_the_next_delivery(ports):
 def test_a_setting_that_somebody_changed_after_it_was_done_is_not_set_again_by_the_same_event(ports):
     configure(ports)
     ports.settings.repository = Repository("team/app")
-    configure(ports, is_first_delivery=False)
+    configured = configure(ports, is_first_delivery=False)
     assert ports.settings.repository.mutability == Mutability()
+    assert "somebody has changed it since" in configured.outcome.reason
+    assert {one.section: one.status for one in configured.outcome.settings} == {
+        "tag_mutability": SettingStatus.KEPT,
+        "lifecycle": SettingStatus.CHANGED,
+    }
 
 
 def count_calls():

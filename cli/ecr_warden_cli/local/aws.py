@@ -142,7 +142,7 @@ class LocalAws:
         pages = (
             boto3.client("dynamodb", region_name=stack.region).get_paginator("scan").paginate(TableName=table)
         )
-        items = [item for page in pages for item in page["Items"] if item["status"]["S"] == "done"]
+        items = [item for page in pages for item in page["Items"] if _is_done(item)]
         new = [item for item in items if item["id"]["S"] not in self._journaled]
         self._journaled.update(item["id"]["S"] for item in new)
         return [
@@ -155,6 +155,11 @@ class LocalAws:
             }
             for item in new
         ]
+
+
+def _is_done(item: Mapping[str, Any]) -> bool:
+    # Locks are in the journal's table too, and have no status.
+    return bool(item.get("status", {}).get("S") == "done")
 
 
 def _error(trace: Trace) -> dict[str, str] | None:

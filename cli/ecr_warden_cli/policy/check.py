@@ -19,6 +19,7 @@ from ecr_warden.domain.policy import (
     TagException,
     TagRules,
 )
+from ecr_warden.domain.settings.narrowing import narrowed
 from ecr_warden_cli.policy import settings_values
 from ecr_warden_cli.policy.consistency import (
     channel_problems,
@@ -72,7 +73,7 @@ def check_policy(text: str, file: str, *, today: date | None = None) -> Checked:
     policy = None
     try:
         model = PolicyModel.model_validate(source.data, by_alias=True, by_name=False)
-        policy = _policy(model, source, file)
+        policy = narrowed(_policy(model, source, file))
         problems |= set(secret_problems(policy, source))
     except ValidationError as error:
         problems |= {_problem(details, source, file) for details in error.errors()}

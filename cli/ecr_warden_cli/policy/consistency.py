@@ -38,8 +38,8 @@ def rule_problems(rules: Mapping[int, Rule], source: Source, file: str) -> Itera
 def _unreachable(section: str, shadowed_by: tuple[Rule, ...]) -> str:
     if not shadowed_by:
         return (
-            f"{section} is unreachable: no repository's name matches this rule that its except does not take out; "
-            "make match wider or except narrower, or remove the rule"
+            f"{section} is unreachable: no repository's name matches this rule that its except does not take "
+            "out; make match wider or except narrower, or remove the rule"
         )
     lines = [str(rule.line) for rule in shadowed_by]
     if len(lines) == 1:

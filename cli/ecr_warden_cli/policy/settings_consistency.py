@@ -1,6 +1,7 @@
 """What ECR would refuse of a policy's settings, or do otherwise than one may think."""
 
 from collections.abc import Iterator, Mapping
+from typing import Literal
 
 from ecr_warden.domain.policy import Lifecycle, Mode, Policy, Rule
 from ecr_warden.domain.settings.coverage import replication_problems, scanning_problems
@@ -36,4 +37,5 @@ def registry_problems(rules: Mapping[int, Rule], mode: Mode, source: Source, fil
         for problem in find(policy):
             # By identity: rules that are the same, on one line, are equal.
             place = next(place for place, rule in rules.items() if rule is problem.rule)
-            yield Problem(file, *source.position(("rules", place, section)), problem.message)
+            severity: Literal["error", "warning"] = "warning" if problem.is_partial else "error"
+            yield Problem(file, *source.position(("rules", place, section)), problem.message, severity)

@@ -14,6 +14,7 @@ from ecr_warden.domain.settings.current import (
     Repository,
 )
 from ecr_warden.domain.settings.plans import Setting
+from ecr_warden.domain.settings.templates import CreationTemplate
 
 
 class Registry(Protocol):
@@ -173,3 +174,19 @@ class Metrics(Protocol):
 
     def milliseconds(self, name: str, value: float) -> None:
         """Record a time."""
+
+
+class TemplatesRegistry(Protocol):
+    """The repository creation templates of one account's registry in one Region.
+
+    Methods raise ``RefusedError`` where ECR refuses for good, and ``AwsError`` where it did not answer well.
+    """
+
+    def templates(self) -> tuple[CreationTemplate, ...]:
+        """Give all templates."""
+
+    def create_template(self, template: CreationTemplate) -> None:
+        """Make a template; ``RefusedError`` if there is one of the prefix."""
+
+    def update_template(self, template: CreationTemplate) -> None:
+        """Replace all of a template; ``RefusedError`` if there is none of the prefix."""

@@ -44,7 +44,7 @@ _BUSY: Final = frozenset({"ReplicationBackfillInProgressException", "LimitExceed
 
 
 @contextmanager
-def _refusable(what: str) -> Iterator[None]:
+def refusable(what: str) -> Iterator[None]:
     """Raise what ECR refuses as such, and other errors as ``translated`` does."""
     with translated(what):
         try:
@@ -65,7 +65,7 @@ class EcrSettings:
 
     def describe(self, repository_name: str) -> Repository:
         """Give what DescribeRepositories says."""
-        with _refusable(f"describing {repository_name}"):
+        with refusable(f"describing {repository_name}"):
             answer = self._client.describe_repositories(repositoryNames=[repository_name])
         (found,) = answer["repositories"]
         encryption = found.get("encryptionConfiguration")
@@ -82,7 +82,7 @@ class EcrSettings:
 
     def lifecycle_policy(self, repository_name: str) -> Mapping[str, Any] | None:
         """Give the lifecycle policy's document, or ``None``."""
-        with _refusable(f"reading the lifecycle policy of {repository_name}"):
+        with refusable(f"reading the lifecycle policy of {repository_name}"):
             try:
                 answer = self._client.get_lifecycle_policy(repositoryName=repository_name)
             except ClientError as error:
@@ -93,7 +93,7 @@ class EcrSettings:
 
     def repository_policy(self, repository_name: str) -> Mapping[str, Any] | None:
         """Give the repository policy's document, or ``None``."""
-        with _refusable(f"reading the policy of {repository_name}"):
+        with refusable(f"reading the policy of {repository_name}"):
             try:
                 answer = self._client.get_repository_policy(repositoryName=repository_name)
             except ClientError as error:
@@ -104,19 +104,19 @@ class EcrSettings:
 
     def resource_tags(self, repository_name: str) -> dict[str, str]:
         """Give the repository's resource tags."""
-        with _refusable(f"reading the resource tags of {repository_name}"):
+        with refusable(f"reading the resource tags of {repository_name}"):
             answer = self._client.list_tags_for_resource(resourceArn=self._arn_prefix + repository_name)
         return {tag["Key"]: tag.get("Value", "") for tag in answer.get("tags", [])}
 
     def replication(self) -> tuple[ReplicationRule, ...]:
         """Give the registry's replication rules."""
-        with _refusable("reading the registry's replication"):
+        with refusable("reading the registry's replication"):
             answer: Any = self._client.describe_registry()
         return replication_rules(answer.get("replicationConfiguration", {}))
 
     def scanning(self) -> RegistryScanning:
         """Give the registry's scanning configuration."""
-        with _refusable("reading the registry's scanning"):
+        with refusable("reading the registry's scanning"):
             answer: Any = self._client.get_registry_scanning_configuration()
         return registry_scanning(answer.get("scanningConfiguration", {}))
 
@@ -131,7 +131,7 @@ class EcrSettings:
             Setting.RESOURCE_TAGS: self._put_resource_tags,
             Setting.REPOSITORY_POLICY: self._put_repository_policy,
         }
-        with _refusable(f"setting {setting} of {repository_name}"):
+        with refusable(f"setting {setting} of {repository_name}"):
             writers[setting](repository_name, value)
 
     def _put_tag_mutability(self, repository_name: str, value: Mapping[str, Any]) -> None:
@@ -172,7 +172,7 @@ class EcrSettings:
     def start_backfill(self, destination: RegistryDestination) -> None:
         """Replicate what was pushed before, or raise ``BusyError`` while another backfill is under way."""
         what = f"starting a backfill to {destination.registry_id}/{destination.region}"
-        with _refusable(what):
+        with refusable(what):
             try:
                 self._client.start_replication_backfill(
                     destination={"region": destination.region, "registryId": destination.registry_id}

@@ -104,13 +104,15 @@ class Scanning:
     """A rule's ``scanning`` section.
 
     ``type`` and ``frequency`` are for the registry's configuration, ``None`` where the rule leaves it alone.
-    ``scan_on_push`` is the repository's own setting, likewise.
+    ``scan_on_push`` is the repository's own setting, likewise. ``narrow`` has the globs that no filter of the
+    registry can express.
     """
 
     line: int
     type: ScanType | None = None
     frequency: ScanFrequency | None = None
     scan_on_push: bool | None = None
+    narrow: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -123,11 +125,15 @@ class Destination:
 
 @dataclass(frozen=True)
 class Replication:
-    """A rule's ``replicate_to`` section. With ``backfill``, what was pushed before is replicated too."""
+    """A rule's ``replicate_to`` section. With ``backfill``, what was pushed before is replicated too.
+
+    ``narrow`` has the globs that no prefix can express.
+    """
 
     line: int
     destinations: tuple[Destination, ...]
     backfill: bool = False
+    narrow: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -130,10 +130,11 @@ def _write(planned: Planned, creation: RepositoryCreation, ports: ChangePorts) -
     put = planned.plan
     if not isinstance(put, Put):  # pragma: no cover  # whoever calls writes puts alone
         raise TypeError(f"{planned.setting} has nothing to write")
-    text = _text(planned)
     change = _change(planned, put, creation, ports.now())
-    if ports.journal.begin(change) is not Progress.DONE:
-        text += _put(planned, put, change, creation, ports)
+    if ports.journal.begin(change) is Progress.DONE:
+        what = f"{planned.setting.section} was set for this event before, and somebody has changed it since"
+        return _result(planned, SettingStatus.KEPT, what, change.id)
+    text = _text(planned) + _put(planned, put, change, creation, ports)
     return _result(planned, SettingStatus.CHANGED, text, change.id)
 
 

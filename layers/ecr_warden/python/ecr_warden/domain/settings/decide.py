@@ -5,17 +5,30 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from ecr_warden.domain.events import RepositoryCreation
-from ecr_warden.domain.policy import Policy
+from ecr_warden.domain.policy import Policy, Replication, ScanFrequency, Scanning
 from ecr_warden.domain.resolution import Decided
-from ecr_warden.domain.settings.current import RegistryScanning, ReplicationRule, Repository
+from ecr_warden.domain.settings.current import (
+    RegistryDestination,
+    RegistryScanning,
+    ReplicationRule,
+    Repository,
+)
 from ecr_warden.domain.settings.encryption import plan_encryption
+from ecr_warden.domain.settings.grouping import given, wanted_for
 from ecr_warden.domain.settings.lifecycle import plan_lifecycle
+from ecr_warden.domain.settings.narrowing import own_destinations, own_prefix, own_wildcard
 from ecr_warden.domain.settings.plans import Compliant, Plan, Setting, Violation
-from ecr_warden.domain.settings.replication import plan_replication, wanted_replication
+from ecr_warden.domain.settings.replication import at, plan_replication, wanted_replication
 from ecr_warden.domain.settings.repository_policy import plan_repository_policy
 from ecr_warden.domain.settings.resource_tags import missing_tags, plan_resource_tags, wanted_tags
 from ecr_warden.domain.settings.scan_on_push import plan_scan_on_push
-from ecr_warden.domain.settings.scanning import plan_registry_scanning, wanted_scanning
+from ecr_warden.domain.settings.scanning import (
+    WantedScanning,
+    is_scanned,
+    plan_registry_scanning,
+    wanted_scanning,
+    with_filter,
+)
 from ecr_warden.domain.settings.tag_mutability import plan_tag_mutability
 
 
@@ -74,10 +87,8 @@ def _lifecycle(about: _About, decided: Decided) -> _Plans:
 
 
 def _scanning(about: _About, decided: Decided) -> _Plans:
-    wanted = wanted_scanning(about.policy) if decided.settings.frequency is not None else None
-    if wanted is not None:
-        plan = plan_registry_scanning(about.facts.scanning, wanted, override=decided.override)
-        yield Setting.REGISTRY_SCANNING, plan
+    if decided.settings.frequency is not None:
+        yield Setting.REGISTRY_SCANNING, _registry_scanning(about, decided)
     if decided.settings.scan_on_push is not None:
         plan = plan_scan_on_push(
             about.facts.repository.scan_on_push, decided.settings.scan_on_push, override=decided.override
@@ -85,9 +96,50 @@ def _scanning(about: _About, decided: Decided) -> _Plans:
         yield Setting.SCAN_ON_PUSH, plan
 
 
-def _replication(about: _About, _decided: Decided) -> _Plans:
-    wanted = wanted_replication(about.policy, account=about.creation.account, region=about.creation.region)
-    yield Setting.REPLICATION, plan_replication(about.facts.replication, wanted)
+def _registry_scanning(about: _About, decided: Decided) -> Plan:
+    wanted = wanted_scanning(about.policy) or WantedScanning()
+    section: Scanning = decided.settings
+    name, frequency = about.creation.repository_name, section.frequency or ScanFrequency.MANUAL
+    rules = (*wanted.rules, *about.facts.scanning.rules)
+    if section.narrow and not is_scanned(rules, name, frequency):
+        own = own_wildcard(about.policy, name)
+        if own is None:
+            return _inexpressible("scanning", "filter", about.creation)
+        wanted = with_filter(wanted, frequency, own)
+    return plan_registry_scanning(about.facts.scanning, wanted, override=decided.override)
+
+
+def _replication(about: _About, decided: Decided) -> _Plans:
+    yield Setting.REPLICATION, _planned_replication(about, decided.settings)
+
+
+def _planned_replication(about: _About, section: Replication) -> Plan:
+    account, name = about.creation.account, about.creation.repository_name
+    wanted = wanted_replication(about.policy, account=account, region=about.creation.region)
+    if not section.narrow:
+        return plan_replication(about.facts.replication, wanted)
+    itself = RegistryDestination(about.creation.region, account)
+    missing = at(section.destinations, account) - {itself}
+    # What the registry has already, by a filter of its own or of another repository, needs no search.
+    missing -= wanted_for(wanted, name) | given(about.facts.replication, name)
+    if missing:
+        own = own_prefix(about.policy, name)
+        if own is None:
+            return _inexpressible("replicate_to", "prefix", about.creation)
+        wanted = {**wanted, own: wanted.get(own, frozenset()) | missing}
+    return plan_replication(
+        about.facts.replication,
+        wanted,
+        lambda prefix: wanted.get(prefix, frozenset()) | at(own_destinations(about.policy, prefix), account),
+    )
+
+
+def _inexpressible(section: str, kind: str, creation: RepositoryCreation) -> Violation:
+    return Violation(
+        f"{section} cannot be expressed for it: each {kind} that takes {creation.repository_name} takes "
+        "repositories too that the policy decides otherwise",
+        "Give it a name that no other begins with, or let the policy decide for those as for this one",
+    )
 
 
 def _resource_tags(about: _About, decided: Decided) -> _Plans:

@@ -22,6 +22,18 @@ class Overlap:
         """Give the rule that decides for a repository."""
         return _first(self._rules, repository_name)
 
+    def example(self, rule: Rule, glob: str, filter_: str) -> str | None:
+        """Find a name that a rule decides by one of its globs, among those that a filter takes.
+
+        Raises
+        ------
+        TooEntangledError
+            If the globs have too many states to look through.
+
+        """
+        place = next(place for place, one in enumerate(self._rules) if one is rule)
+        return self._left_over(Wildcard(filter_), replace(rule, match=(glob,)), self._rules[:place])
+
     def misjudged(self, filter_: str, is_right: Callable[[Rule], bool]) -> str | None:
         """Find a name that a filter takes and for which no rule decides, or one that is not right.
 

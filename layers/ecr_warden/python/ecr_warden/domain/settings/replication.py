@@ -1,17 +1,18 @@
 """A registry's replication: what the policy wants of it, and what to append to the rules that are there."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeAlias
 
-from ecr_warden.domain.policy import Mode, Policy, Rule
+from ecr_warden.domain.policy import Destination, Mode, Policy, Rule
 from ecr_warden.domain.settings.current import RegistryDestination, ReplicationRule
 from ecr_warden.domain.settings.filters import prefix_of
 from ecr_warden.domain.settings.grouping import (
     MOST_DESTINATIONS,
     MOST_FILTERS,
     MOST_RULES,
+    Destinations,
     Wanted,
     given,
     grouped,
@@ -20,6 +21,9 @@ from ecr_warden.domain.settings.grouping import (
     wanted_for,
 )
 from ecr_warden.domain.settings.plans import Compliant, Plan, Put, Violation
+
+# Gives the destinations for which the policy itself writes a prefix; it has no other word for its rules.
+Written: TypeAlias = Callable[[str], Destinations]
 
 
 def wanted_replication(policy: Policy, *, account: str, region: str) -> Wanted:
@@ -34,37 +38,56 @@ def wanted_replication(policy: Policy, *, account: str, region: str) -> Wanted:
     return {prefix: rest for prefix, destinations in wanted.items() if (rest := destinations - {itself})}
 
 
+def at(destinations: Iterable[Destination], account: str) -> Destinations:
+    """Give the policy's destinations as an account's registry has them."""
+    return frozenset(RegistryDestination(each.region, each.account or account) for each in destinations)
+
+
 def prefixes_of(rules: Iterable[Rule], *, account: str) -> Wanted:
-    """Give the destinations of each prefix that some rules replicate."""
+    """Give the destinations of each prefix that some rules replicate, but for what prefixes cannot say."""
     wanted: dict[str, set[RegistryDestination]] = defaultdict(set)
     for rule in rules:
         for each in rule.replicate_to.destinations if rule.replicate_to else ():
             for glob in rule.match:
-                wanted[prefix_of(glob)].add(RegistryDestination(each.region, each.account or account))
+                if rule.replicate_to and glob not in rule.replicate_to.narrow:
+                    wanted[prefix_of(glob)].add(RegistryDestination(each.region, each.account or account))
     return {prefix: frozenset(wanted[prefix]) for prefix in sorted(wanted)}
 
 
-def plan_replication(current: tuple[ReplicationRule, ...], wanted: Wanted) -> Plan:
-    """Append rules for what no rule gives yet; rules that are there are neither changed nor removed.
+def plan_replication(
+    current: tuple[ReplicationRule, ...], wanted: Wanted, written: Written | None = None
+) -> Plan:
+    """Add what no rule gives yet, by as few rules as can be; nothing that is there is removed.
 
-    Only where that comes to too many rules are those extended that consist wholly of what the policy
-    wants, as only the policy's own do.
+    Rules that have nothing but what the policy itself writes are extended where that comes to fewer rules.
+    Others are put back as they were.
+
+    Parameters
+    ----------
+    current
+        The registry's rules.
+    wanted
+        Prefixes, and where they are to be replicated to.
+    written
+        Gives for which destinations the policy itself writes a prefix; without it, by ``wanted``.
+
     """
     lacks = lacking(current, wanted)
     if not lacks:
         return Compliant()
-    after = (*current, *grouped(lacks))
-    if len(after) > MOST_RULES:
-        after = _extended(current, wanted, lacks)
-    return _excess(current, wanted, after) or Put(replication_json(current), replication_json(after))
+    own = written or (lambda prefix: wanted.get(prefix, frozenset()))
+    appended = (*current, *grouped(lacks))
+    extended = _extended(current, wanted, lacks, own)
+    after = extended if len(extended) < len(appended) else appended
+    return _excess(current, own, after) or Put(replication_json(current), replication_json(after))
 
 
 def _extended(
-    current: Sequence[ReplicationRule], wanted: Wanted, lacks: Wanted
+    current: Sequence[ReplicationRule], wanted: Wanted, lacks: Wanted, own: Written
 ) -> tuple[ReplicationRule, ...]:
     todo, rules = dict(lacks), []
     for rule in current:
-        fitting = _fitting(rule, wanted, todo) if _is_of_the_policy(rule, wanted) and rule.prefixes else []
+        fitting = _fitting(rule, wanted, todo) if _is_of_the_policy(rule, own) and rule.prefixes else []
         rules.append(replace(rule, prefixes=(*rule.prefixes, *fitting)))
         todo |= {prefix: todo[prefix].difference(rule.destinations) for prefix in fitting}
     return (*rules, *grouped(lacks, todo))
@@ -82,18 +105,18 @@ def _fitting(rule: ReplicationRule, wanted: Wanted, todo: Wanted) -> list[str]:
     return fitting[: max(0, MOST_FILTERS - len(rule.prefixes))]
 
 
-def _is_of_the_policy(rule: ReplicationRule, wanted: Wanted) -> bool:
+def _is_of_the_policy(rule: ReplicationRule, own: Written) -> bool:
     return (
         rule.delete_replication is None
         and len(rule.destinations) > 0
-        and all(wanted_for(wanted, prefix).issuperset(rule.destinations) for prefix in rule.prefixes or ("",))
+        and all(own(prefix).issuperset(rule.destinations) for prefix in rule.prefixes or ("",))
     )
 
 
 def _excess(
-    current: Sequence[ReplicationRule], wanted: Wanted, after: Sequence[ReplicationRule]
+    current: Sequence[ReplicationRule], own: Written, after: Sequence[ReplicationRule]
 ) -> Violation | None:
-    others = [rule for rule in current if not _is_of_the_policy(rule, wanted)]
+    others = [rule for rule in current if not _is_of_the_policy(rule, own)]
     if len(after) > MOST_RULES:
         return Violation(
             f"the registry's replication would have {len(after)} rules, and ECR takes {MOST_RULES}; "

@@ -83,9 +83,9 @@ def _merged(current: Document, wanted: Document, *, override: bool) -> Plan:
     kept = [other.get(one.get("Sid"), one) if override else one for one in _statements(current)]
     after = {**current, "Statement": [*kept, *new]}
     if len(policy_text(after)) > LONGEST:
+        sids = ", ".join(str(one["Sid"]) for one in new)
         return Violation(
-            f"with the statements {', '.join(str(one['Sid']) for one in new)} its policy would be longer than "
-            f"{LONGEST} characters",
+            f"with the statements {sids} its policy would have more than {LONGEST} characters",
             "Shorten the repository's own policy, or the statements",
         )
     return Put(current, after)

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from ecr_warden.domain.policy import Mode, Policy, Rule, ScanFrequency, ScanType
@@ -46,6 +46,21 @@ def wanted_scanning(policy: Policy) -> WantedScanning | None:
     return WantedScanning(next(iter(types), None), scanning_filters(rules)) if rules else None
 
 
+def with_filter(wanted: WantedScanning, frequency: ScanFrequency, text: str) -> WantedScanning:
+    """Want one filter more."""
+    filters = [*_flat(wanted.rules), _Filter(frequency, text)]
+    return replace(wanted, rules=_by_frequency(filters))
+
+
+def is_scanned(rules: Iterable[ScanningRule], repository_name: str, frequency: ScanFrequency) -> bool:
+    """Tell whether some filters scan a repository at least as often."""
+    # MANUAL is what a repository has that no filter takes.
+    if frequency is ScanFrequency.MANUAL:
+        return True
+    exactly = _Filter(frequency, f"{repository_name}*")
+    return any(_includes(each, exactly) for each in _flat(rules))
+
+
 def scanning_filters(rules: Iterable[Rule]) -> tuple[ScanningRule, ...]:
     """Give the filters that some policy rules come to, without those that others of them include."""
     filters = {
@@ -53,6 +68,7 @@ def scanning_filters(rules: Iterable[Rule]) -> tuple[ScanningRule, ...]:
         for rule in rules
         if rule.scanning and rule.scanning.frequency not in {None, ScanFrequency.MANUAL}
         for glob in rule.match
+        if glob not in rule.scanning.narrow
     }
     kept: list[_Filter] = []
     for each in sorted(filters, key=_width):

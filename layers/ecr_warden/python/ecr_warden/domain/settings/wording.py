@@ -22,7 +22,7 @@ def _tags(value: Mapping[str, Any] | None) -> str:
 def _mutability(value: Mapping[str, Any] | None) -> str:
     value = value or {}
     excluded = value.get("except")
-    return f"{value.get('mode')}" + (f" ({', '.join(excluded)})" if excluded else "")
+    return f"{value.get('mode')}" + (f" (except {', '.join(excluded)})" if excluded else "")
 
 
 def _rules(value: Mapping[str, Any] | None) -> str:

@@ -1,0 +1,193 @@
+"""What ECR can do by itself is written into its registry: planned, and each item journaled on its own."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol
+
+from ecr_warden.domain.images import Change
+from ecr_warden.domain.outcomes import change_id
+from ecr_warden.domain.policy import Policy
+from ecr_warden.domain.settings.current import RegistryDestination
+from ecr_warden.domain.settings.native import (
+    NativeChange,
+    NativeFacts,
+    NativePlan,
+    joined,
+    plan_registry,
+)
+from ecr_warden.domain.settings.native_limits import limits_of
+from ecr_warden.domain.settings.native_templates import plan_templates
+from ecr_warden.domain.settings.plans import Setting
+from ecr_warden.domain.settings.replication import replication_json, wanted_replication
+from ecr_warden.domain.settings.scanning import scanning_json, wanted_scanning
+from ecr_warden.domain.settings.template_regions import template_prefixes
+from ecr_warden.domain.settings.templates import template_json
+from ecr_warden.errors import AwsError, BusyError, RefusedError
+from ecr_warden.ports import Journal, SettingsRegistry, TemplatesRegistry
+
+
+class ReadingPorts(Protocol):
+    """What planning needs."""
+
+    @property
+    def templates(self) -> TemplatesRegistry:
+        """The registry's creation templates."""
+
+    @property
+    def settings(self) -> SettingsRegistry:
+        """The registry's settings."""
+
+
+class NativePorts(ReadingPorts, Protocol):
+    """What writing needs."""
+
+    @property
+    def journal(self) -> Journal:
+        """The record of changes."""
+
+    @property
+    def now(self) -> Callable[[], datetime]:
+        """The clock, in UTC."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """The registry: an account's, in a Region."""
+
+    account: str
+    region: str
+
+
+class Status(StrEnum):
+    """What came of a change."""
+
+    APPLIED = "applied"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True)
+class NativeResult:
+    """What came of a change; ``said`` is a sentence without its stop, empty where there is nothing to say.
+
+    ``change_id`` names the journal's entry, if one was left.
+    """
+
+    change: NativeChange
+    status: Status
+    said: str = ""
+    change_id: str | None = None
+
+
+def plan_native(policy: Policy, place: Place, *, role_arn: str | None, ports: ReadingPorts) -> NativePlan:
+    """Compare the registry with the policy; what the policy needs not is not read.
+
+    Raises
+    ------
+    AwsError, RefusedError
+        Where the registry cannot be read.
+
+    """
+    account, region = place.account, place.region
+    facts = NativeFacts(
+        templates=ports.templates.templates() if template_prefixes(policy) else (),
+        replication=(
+            ports.settings.replication() if wanted_replication(policy, account=account, region=region) else ()
+        ),
+        **({"scanning": ports.settings.scanning()} if wanted_scanning(policy) else {}),
+    )
+    return joined(
+        (
+            plan_templates(policy, facts.templates, role_arn=role_arn),
+            plan_registry(policy, facts, account=account, region=region),
+            NativePlan(not_native=tuple(limits_of(policy))),
+        )
+    )
+
+
+def apply_native(
+    changes: Iterable[NativeChange], place: Place, *, event_id: str, ports: NativePorts
+) -> tuple[NativeResult, ...]:
+    """Write changes one after the other; one that fails does not stop the others.
+
+    What is no longer as it was planned from is left alone. ``event_id`` is new for each call.
+    """
+    return tuple(_apply(change, place, event_id, ports) for change in changes)
+
+
+def _apply(change: NativeChange, place: Place, event_id: str, ports: NativePorts) -> NativeResult:
+    try:
+        if _now(change, ports) != change.before:
+            return NativeResult(change, Status.SKIPPED, "somebody changed it meanwhile: plan again")
+        entry = _entry(change, place, event_id, ports.now())
+        ports.journal.begin(entry)
+        _write(change, ports, entry)
+        said, is_well = _backfill(change.backfill, ports)
+    except (AwsError, RefusedError) as error:
+        return NativeResult(change, Status.FAILED, str(error).rstrip("."))
+    return NativeResult(change, Status.APPLIED if is_well else Status.FAILED, said, entry.id)
+
+
+def _now(change: NativeChange, ports: ReadingPorts) -> Mapping[str, Any] | None:
+    """Read what a change is about."""
+    if change.template is not None:
+        found = {each.prefix: each for each in ports.templates.templates()}.get(change.prefix)
+        return None if found is None else template_json(found)
+    if change.section == Setting.REPLICATION.section:
+        return replication_json(ports.settings.replication())
+    return scanning_json(ports.settings.scanning())
+
+
+def _entry(change: NativeChange, place: Place, event_id: str, now: datetime) -> Change:
+    return Change(
+        id=change_id(event_id=event_id, repository=change.prefix, setting=change.section),
+        account=place.account,
+        region=place.region,
+        repository=change.prefix,
+        section=change.section,
+        before=change.before,
+        after=change.after,
+        event_id=event_id,
+        rule=change.rule,
+        begun_at=now,
+    )
+
+
+def _write(change: NativeChange, ports: NativePorts, entry: Change) -> None:
+    try:
+        if change.template is None:
+            ports.settings.put(Setting(change.section), change.prefix, change.after)
+        elif change.before is None:
+            ports.templates.create_template(change.template)
+        else:
+            ports.templates.update_template(change.template)
+    except RefusedError:
+        # Surely not made. After any other error it may be: the entry stays, begun, to tell of it.
+        ports.journal.cancel(entry.id)
+        raise
+    ports.journal.finish(entry.id)
+
+
+def _backfill(destinations: tuple[RegistryDestination, ...], ports: NativePorts) -> tuple[str, bool]:
+    """Start backfills; give what is to be said, and whether all is well: one under way already is."""
+    said, is_well = [], True
+    for destination in destinations:
+        place = f"{destination.registry_id}/{destination.region}"
+        again = (
+            f"aws ecr start-replication-backfill --destination region={destination.region},"
+            f"registryId={destination.registry_id}"
+        )
+        try:
+            ports.settings.start_backfill(destination)
+        except BusyError:
+            said.append(
+                f"a backfill is under way already: once it has ended, start the one to {place} by {again}"
+            )
+        except (AwsError, RefusedError) as error:
+            said.append(f"the backfill to {place} was not started: {error}; start it by {again}")
+            is_well = False
+        else:
+            said.append(f"backfill to {place} started")
+    return "; ".join(said), is_well
