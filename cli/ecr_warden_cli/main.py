@@ -6,6 +6,7 @@ from ecr_warden_cli.commands.check import check
 from ecr_warden_cli.commands.demo import demo
 from ecr_warden_cli.commands.explain import explain
 from ecr_warden_cli.commands.local import local
+from ecr_warden_cli.commands.native import native
 from ecr_warden_cli.commands.replay import replay
 
 
@@ -15,5 +16,5 @@ def main() -> None:
     """Keep Amazon ECR registries in order, by one policy file."""
 
 
-for command in (check, demo, explain, local, replay):
+for command in (check, demo, explain, local, native, replay):
     main.add_command(command)

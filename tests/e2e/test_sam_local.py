@@ -121,3 +121,20 @@ def test_a_creation_that_failed_or_names_nothing_is_handled_in_a_container(local
     answer = local.invoke("RepositoryCreatedFunction", failed)
     assert answer["batchItemFailures"] == [{"itemIdentifier": "1"}]
     assert answer["failures"][0]["type"] == "MalformedEventError"
+
+
+@pytest.mark.parametrize(
+    ("name", "decision"),
+    [
+        ("eventbridge_cloudtrail_CreateRepository", "Gone"),
+        ("eventbridge_cloudtrail_CreateRepository_service_event", "Gone"),
+        ("eventbridge_cloudtrail_CreateRepository_replication", "Gone"),
+        ("eventbridge_cloudtrail_CreateRepository_failed", "NotJudged"),
+    ],
+)
+def test_a_sample_event_is_handled_as_people_give_it_to_sam_local_invoke(local, name, decision):
+    event = json.loads((Path(__file__).parents[2] / "events" / f"{name}.json").read_text())
+    answer = local.invoke("RepositoryCreatedFunction", event)
+    # The repositories of the sample events are not in this account.
+    assert [one["decision"] for one in answer["decisions"]] == [decision]
+    assert answer["batchItemFailures"] == []

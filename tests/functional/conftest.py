@@ -5,8 +5,10 @@ from pathlib import Path
 import boto3
 import pytest
 import pytest_socket
+from moto.ecr.models import ecr_backends
 
 from ecr_warden_cli.local.aws import DEFAULT_ACCOUNT, DEFAULT_REGION, local_aws
+from ecr_warden_cli.local.ecr_double import make_repository
 from ecr_warden_cli.policy.check import check_policy
 
 OLD, NEW = "sha256:" + "ab" * 32, "sha256:" + "cd" * 32
@@ -41,7 +43,8 @@ class World:
         return boto3.client(service, region_name=DEFAULT_REGION)
 
     def repository(self, name="team/app", **settings):
-        return self.ecr.create_repository(repositoryName=name, **settings)
+        """Make a repository as if it had always been there; ``ecr.create_repository`` tells CloudTrail."""
+        make_repository(ecr_backends[DEFAULT_ACCOUNT][DEFAULT_REGION], name, settings)
 
     def tags(self, digest, repository="team/app"):
         (image,) = self.ecr.describe_images(repositoryName=repository, imageIds=[{"imageDigest": digest}])[

@@ -2,13 +2,13 @@
 
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 from fakes import NOW, OUTCOME
 
-from ecr_warden.adapters.dynamodb import JOURNAL_KEPT, DynamoJournal
+from ecr_warden.adapters.dynamodb import JOURNAL_KEPT, LOCK_HELD, DynamoJournal, DynamoLocks
 from ecr_warden.adapters.ecr import EcrRegistry
 from ecr_warden.adapters.sns import SnsTopic
 from ecr_warden.adapters.usage import AwsUsage
@@ -160,6 +160,39 @@ def test_a_change_that_was_not_made_is_forgotten_and_one_that_was_is_not(journal
     journal.finish("change-1")
     journal.cancel("change-1")
     assert journal.progress("change-1") is Progress.DONE
+
+
+@pytest.fixture(params=["DynamoDB", "file"])
+def locks(request, aws, tmp_path):
+    if request.param == "file":
+        found = FileJournal(tmp_path / "journal.sqlite3")
+        yield found
+        found.close()
+    else:
+        table = aws.stack.physical["JournalTable"]
+        yield DynamoLocks(aws.client("dynamodb"), table, lambda: datetime.now(UTC))
+
+
+def test_one_holder_at_a_time_has_a_lock(locks):
+    assert locks.acquire("a", "one")
+    assert locks.acquire("a", "one"), "a try that comes again finds its own"
+    assert not locks.acquire("a", "two")
+    assert locks.acquire("b", "two")
+    locks.release("a", "two")
+    assert not locks.acquire("a", "two"), "nobody gives back what another has"
+    locks.release("a", "one")
+    assert locks.acquire("a", "two")
+    locks.release("a", "one")
+
+
+def test_a_lock_that_a_dead_holder_left_is_taken_over_after_its_time(aws):
+    now = NOW
+    locks = DynamoLocks(aws.client("dynamodb"), aws.stack.physical["JournalTable"], lambda: now)
+    assert locks.acquire("a", "one")
+    now = NOW + LOCK_HELD
+    assert not locks.acquire("a", "two")
+    now += timedelta(seconds=1)
+    assert locks.acquire("a", "two")
 
 
 def test_the_journals_entry_has_all_that_taking_back_needs_and_an_end(aws):

@@ -80,8 +80,12 @@ def test_every_sample_is_replayed_to_the_function_that_it_is_for_and_none_fails(
     done, results = replay(*EVENTS)
     assert done.exit_code == 0, done.output
     for path, result in zip(EVENTS, results, strict=True):
-        is_image_action = result["detail_type"] in {"ECR Image Action", "ECR Referrer Action"}
-        assert result["functions"] == (["ImageActionFunction"] if is_image_action else []), path.name
+        wanted = []
+        if result["detail_type"] in {"ECR Image Action", "ECR Referrer Action"}:
+            wanted = ["ImageActionFunction"]
+        elif "CreateRepository" in path.name and "failed" not in path.name:
+            wanted = ["RepositoryCreatedFunction"]
+        assert result["functions"] == wanted, path.name
         assert result["error"] is None
         assert result["event_id"] == json.loads(path.read_text())["id"]
 
@@ -180,14 +184,14 @@ def test_the_demo_shows_all_its_steps_going_as_they_should():
     assert done.exit_code == 0
     shown = json.loads(done.stdout)
     assert shown["ok"] is True
-    assert len(shown["steps"]) == 9
+    assert len(shown["steps"]) == 14
     assert all(step["problems"] == [] for step in shown["steps"])
 
 
 def test_the_demo_for_people_ends_with_a_summary():
     done = CliRunner().invoke(main, ["demo"])
     assert done.exit_code == 0
-    assert done.stdout.rstrip().endswith("9 of 9 steps went as they should.")
+    assert done.stdout.rstrip().endswith("14 of 14 steps went as they should.")
 
 
 def test_a_demo_that_goes_wrong_says_where_and_fails(monkeypatch):
@@ -195,7 +199,7 @@ def test_a_demo_that_goes_wrong_says_where_and_fails(monkeypatch):
     done = CliRunner().invoke(main, ["demo"])
     assert done.exit_code == 1
     assert "no: somebody was told" in " ".join(done.stdout.split())
-    assert "6 of 9 steps" in done.stdout
+    assert "9 of 14 steps" in done.stdout
 
 
 @contextmanager
@@ -282,6 +286,52 @@ def test_replay_on_an_account_without_a_stack_keeps_a_journal_here_and_tells_nob
     assert second["changes"] == []
     assert second["outcomes"] == first["outcomes"]
     assert (tmp_path / "ecr-warden/journal.sqlite3").exists()
+
+
+SETTINGS = """\
+version: 1
+mode: enforce
+rules:
+  - {match: ["**"], tag_mutability: {immutable: true}, replicate_to: [eu-west-1]}
+channels: {ops: {type: sns}}
+routes: [{to: [ops]}]
+"""
+
+
+def test_a_new_repository_is_replayed_on_an_account_with_a_stack(replay, tmp_path):
+    event = ROOT / "events/eventbridge_cloudtrail_CreateRepository.json"
+    policy = tmp_path / "policy.yaml"
+    policy.write_text(SETTINGS)
+    path = tmp_path / "event.json"
+    path.write_text(json.dumps(json.loads(event.read_text()) | {"region": "us-west-2"}))
+    with running_local(policy, "--no-react", "--seed", event, stop=signal.SIGTERM) as (_, ready):
+        env = KEYS | {"AWS_ENDPOINT_URL": ready["endpoint_url"]}
+        arguments = ("--aws", "--json", "--policy", policy)
+        done, (first,) = replay(path, arguments=arguments, env=env)
+        assert done.exit_code == 0, done.output
+        assert first["functions"] == ["RepositoryCreatedFunction"]
+        assert sorted(change["section"] for change in first["changes"]) == ["replicate_to", "tag_mutability"]
+        assert [message["type"] for message in first["messages"]] == ["sns"]
+        ecr = ecr_at(ready["endpoint_url"])
+        assert len(ecr.describe_registry()["replicationConfiguration"]["rules"]) == 1
+        _, (second,) = replay(path, arguments=arguments, env=env)
+        assert (second["changes"], second["messages"]) == ([], [])
+        assert second["outcomes"][0]["id"] == first["outcomes"][0]["id"]
+
+
+def test_a_new_repository_is_replayed_on_an_account_without_a_stack(replay, account, tmp_path):
+    env = account | {"XDG_STATE_HOME": str(tmp_path)}
+    policy = tmp_path / "policy.yaml"
+    policy.write_text(SETTINGS)
+    event = json.loads((ROOT / "events/eventbridge_cloudtrail_CreateRepository.json").read_text())
+    path = tmp_path / "event.json"
+    path.write_text(json.dumps(event | {"region": "us-west-2"}))
+    ecr = ecr_at(env["AWS_ENDPOINT_URL"])
+    ecr.create_repository(repositoryName="testrepo")
+    _, (first,) = replay(path, arguments=("--aws", "--json", "--policy", policy), env=env)
+    assert sorted(change["section"] for change in first["changes"]) == ["replicate_to", "tag_mutability"]
+    (found,) = ecr.describe_repositories(repositoryNames=["testrepo"])["repositories"]
+    assert found["imageTagMutability"] == "IMMUTABLE"
 
 
 def test_an_event_of_another_account_is_refused_before_anything_is_done(replay, account, tmp_path, sample):

@@ -15,11 +15,11 @@ from fakes import OUTCOME, FakeDeliveries, FakeMetrics
 
 from ecr_warden.adapters import aws as clients
 from ecr_warden.adapters.dynamodb import CLAIM_HELD, DynamoDeliveries
-from ecr_warden.adapters.source_queue import QueueRecord, SourceQueue, batch_response, read_batch
 from ecr_warden.adapters.outcome_bus import EventBridgePublisher, outcome_as_json, read_outcome_event
 from ecr_warden.adapters.secrets import SecretsManager
 from ecr_warden.adapters.slack import SlackWebhook
 from ecr_warden.adapters.sns import SnsTopic
+from ecr_warden.adapters.source_queue import QueueRecord, SourceQueue, batch_response, read_batch
 from ecr_warden.adapters.telling import Teller
 from ecr_warden.domain.policy import Channel, Policy, Route
 from ecr_warden.errors import AwsError, ChannelError, MalformedEventError

@@ -167,7 +167,9 @@ def test_every_function_has_a_role_of_its_own():
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_a_function_may_do_what_its_code_does_and_nothing_else(function):
     allowed = [action for item in statements_of(ROLE_OF[function]) for action in as_list(item["Action"])]
-    assert sorted(allowed) == sorted(ACTIONS[function])
+    # Making a service-linked role is allowed for each service by itself.
+    assert sorted(set(allowed)) == sorted(ACTIONS[function])
+    assert {action for action in allowed if allowed.count(action) > 1} <= {"iam:CreateServiceLinkedRole"}
 
 
 @pytest.mark.parametrize(("function", "adapter"), CALLERS.items(), ids=CALLERS)

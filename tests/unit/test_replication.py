@@ -184,9 +184,7 @@ def test_many_different_sets_of_destinations_take_a_moment():
     rules = grouped(wanting(**{f"team{n:02}": some for n, some in enumerate(sets)}))
     # Each of six destinations has prefixes of its own.
     assert len(rules) == 6
-    assert (
-        len(grouped(wanting(**{f"team{n:02}": letter for n, letter in enumerate("abcdefghijklmnop")}))) == 16
-    )
+    assert len(grouped(wanting(**{f"team-{region}": region for region in "abcdefghijklmnop"}))) == 16
     assert time.process_time() - start < 3
 
 
@@ -325,8 +323,8 @@ def fewest(wanted):
         for some in combinations(destinations, size):
             fitting = [prefix for prefix in wanted if wanted[prefix] >= set(some)]
             for number in range(1, len(fitting) + 1):
-                for prefixes in combinations(fitting, number):
-                    rectangles.append((number, frozenset(product(prefixes, some))))
+                chosen = combinations(fitting, number)
+                rectangles += [(number, frozenset(product(prefixes, some))) for prefixes in chosen]
     # Of two rectangles with the same prefixes, only the one with more destinations matters.
     useful = [
         one for one in rectangles if not any(one[0] == other[0] and one[1] < other[1] for other in rectangles)

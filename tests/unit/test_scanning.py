@@ -148,8 +148,8 @@ def test_a_type_that_somebody_chose_is_kept_and_nothing_written(current, wanted)
     answer = plan(current, wanted, at(ON_PUSH, "prod/*"))
     assert isinstance(answer, Kept)
     assert answer.reason == (
-        f"the registry's scanning is {current.type}, and the policy wants {wanted}; with override: true it is "
-        "switched, and the results of earlier scans are no longer available"
+        f"the registry's scanning is {current.type}, and the policy wants {wanted}; with override: true it "
+        "is switched, and the results of earlier scans are no longer available"
     )
 
 

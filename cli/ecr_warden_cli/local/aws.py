@@ -30,6 +30,11 @@ from ecr_warden_cli.local.template import Template, load_template
 
 DEFAULT_ACCOUNT: Final = "123456789012"
 DEFAULT_REGION: Final = "us-east-1"
+_REPEATED: Final = {
+    "decision": "Repeated",
+    "reason": "a queue had this very event within the last five minutes, and dropped it",
+    "outcome_id": None,
+}
 
 
 class LocalAws:
@@ -129,7 +134,8 @@ class LocalAws:
             event_id=about.get("id"),
             detail_type=about.get("detail-type"),
             functions=list(dict.fromkeys(item.function for item in reached)),
-            decisions=[decision for item in reached for decision in item.decisions()],
+            decisions=[decision for item in reached for decision in item.decisions()]
+            + [_REPEATED for event_id in trace.repeated if event_id in ids],
             outcomes=[item["detail"] for item in trace.events if item["source"] == SOURCE],
             changes=changes,
             messages=messages,

@@ -80,6 +80,9 @@ class Configurer:
     def _leave(self, record: QueueRecord, answer: BatchAnswer, *, is_hopeless: bool = False) -> None:
         """Leave a message in the queue; one that no retry helps comes back at once, until it is set aside."""
         answer.failed.append(record.message_id)
+        if not record.receipt_handle:
+            # It came from no queue.
+            return
         try:
             self._queue.retry_in(record, 0 if is_hopeless else wait_before(record.receive_count))
         except Exception:

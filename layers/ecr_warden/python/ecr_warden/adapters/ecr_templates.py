@@ -1,7 +1,7 @@
 """Repository creation templates, through ECR's API."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
@@ -93,15 +93,23 @@ def _document(text: str | None) -> Mapping[str, Any] | None:
 def _arguments(template: CreationTemplate) -> dict[str, Any]:
     """Give what ECR's API takes: the template's JSON, with lists and texts where ECR has them."""
     arguments = template_json(template)
-    forms = {
-        "imageTagMutabilityExclusionFilters": lambda wildcards: [
-            {"filterType": "WILDCARD", "filter": wildcard} for wildcard in wildcards
-        ],
-        "lifecyclePolicy": lifecycle_text,
-        "repositoryPolicy": policy_text,
-        "resourceTags": lambda tags: [{"Key": key, "Value": value} for key, value in tags.items()],
-    }
-    for name, form in forms.items():
+    for name, form in _FORMS.items():
         if name in arguments:
             arguments[name] = form(arguments[name])
     return arguments
+
+
+def _filters(wildcards: list[str]) -> list[dict[str, str]]:
+    return [{"filterType": "WILDCARD", "filter": wildcard} for wildcard in wildcards]
+
+
+def _tags(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
+_FORMS: Final[dict[str, Callable[[Any], object]]] = {
+    "imageTagMutabilityExclusionFilters": _filters,
+    "lifecyclePolicy": lifecycle_text,
+    "repositoryPolicy": policy_text,
+    "resourceTags": _tags,
+}

@@ -1,5 +1,6 @@
 """The queue that a function reads: Lambda's batches of records, and how long a message waits."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -25,7 +26,12 @@ class QueueRecord:
 
 
 def read_batch(event: object) -> tuple[QueueRecord, ...]:
-    """Read the records of a batch that Lambda took from a queue, or raise ``MalformedEventError``."""
+    """Read the records of a batch that Lambda took from a queue, or raise ``MalformedEventError``.
+
+    An event of EventBridge by itself is taken for a batch of one: people give it to ``sam local invoke``.
+    """
+    if isinstance(event, Mapping) and "detail-type" in event:
+        return (QueueRecord(str(event.get("id")), "", json.dumps(event)),)
     records = event.get("Records") if isinstance(event, Mapping) else None
     if not isinstance(records, list):
         raise MalformedEventError("Records", "expected the batch of an SQS event source")

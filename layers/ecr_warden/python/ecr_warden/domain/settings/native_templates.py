@@ -27,8 +27,8 @@ from ecr_warden.domain.settings.templates import (
     PLAIN_ENCRYPTION,
     TEMPLATE_SECTIONS,
     CreationTemplate,
-    fixed_tags,
     begun_from,
+    fixed_tags,
     plan_template,
     takes_over_from,
     template_json,
@@ -198,7 +198,7 @@ class _Templates:
         return change, kept, refused
 
     def _must_shadow(self, prefix: str) -> bool:
-        """Tell whether a wider template of the policy's would take a prefix's names without one of its own."""
+        """Tell whether a wider template of the policy's would take a prefix's names if it had none."""
         for wider in takes_over_from(prefix, {*self._live, *self._existing}):
             if wider in self._live:
                 return True
