@@ -134,7 +134,9 @@ def _removed_and_added(before: Sequence[str], after: Sequence[str], *, depth: in
 
 def _mutability(template: Mapping[str, Any]) -> str:
     excluded = template.get("imageTagMutabilityExclusionFilters")
-    return template.get("imageTagMutability", "MUTABLE") + (f" ({', '.join(excluded)})" if excluded else "")
+    return str(template.get("imageTagMutability", "MUTABLE")) + (
+        f" ({', '.join(excluded)})" if excluded else ""
+    )
 
 
 def _encryption(template: Mapping[str, Any]) -> str:

@@ -131,17 +131,23 @@ rules:
 """
 
 
-def test_an_exception_that_prefixes_cannot_express_is_refused_with_an_example():
+def test_an_exception_that_no_prefix_can_express_is_warned_of_with_an_example():
     (problem,) = problems(REPLICATION)
-    assert problem.startswith("policy.yaml:6:5: error: replicate_to cannot be expressed")
-    assert "prod/" in problem
+    assert problem.startswith("policy.yaml:6:5: warning: replicate_to cannot be expressed by one prefix")
+    assert "prod/legacy/" in problem
 
 
-def test_the_same_is_refused_of_scanning():
+def test_what_no_prefix_can_express_for_any_repository_is_refused_with_an_example():
+    (problem,) = problems(REPLICATION.replace("prod/legacy/**", "**/test"))
+    assert problem.startswith("policy.yaml:6:5: error: replicate_to cannot be expressed: ")
+    assert "/test too, which except takes out" in problem
+
+
+def test_the_same_is_warned_of_scanning():
     (problem,) = problems(
         REPLICATION.replace("replicate_to: [eu-west-1]", "scanning: {frequency: scan_on_push}")
     )
-    assert problem.startswith("policy.yaml:6:5: error: scanning cannot be expressed")
+    assert problem.startswith("policy.yaml:6:5: warning: scanning cannot be expressed by one filter")
 
 
 def test_a_setting_that_never_decides_is_refused():

@@ -19,14 +19,15 @@ from ecr_warden.domain.policy import (
     Scanning,
     ScanType,
 )
-from ecr_warden.domain.settings.coverage import (
+from ecr_warden.domain.settings.coverage import replication_problems, scanning_problems
+from ecr_warden.domain.settings.current import RegistryDestination
+from ecr_warden.domain.settings.filters import (
+    filter_problem,
+    includes,
     prefix_of,
-    replication_problems,
-    scanning_problems,
+    prefix_problem,
     wildcards_of,
 )
-from ecr_warden.domain.settings.current import RegistryDestination
-from ecr_warden.domain.settings.filters import filter_problem, includes, prefix_problem
 from ecr_warden.domain.settings.replication import wanted_replication
 from ecr_warden.domain.settings.scanning import wanted_scanning
 
@@ -99,10 +100,9 @@ def test_a_scanning_filter_has_an_asterisk_for_what_it_has_no_word_for(glob, wil
 
 def test_a_prefix_with_an_exception_takes_the_exception_too():
     message = (
-        "replicate_to cannot be expressed: ECR replicates by prefix alone, and the prefix prod/ of prod/** "
-        "takes prod/legacy too, which except takes out; replicate it too, or name prefixes that leave it "
-        "out. Until then each repository gets a prefix of its own when it is created, and one that can have "
-        "none is told"
+        "replicate_to cannot be expressed by one prefix: ECR replicates by prefix alone, and the prefix "
+        "prod/ of prod/** takes prod/legacy too, which except takes out; so each repository gets a prefix of its "
+        "own when it is created, and one that can have none is told"
     )
     assert replication(replicated("prod/**", excluded=["prod/legacy"])) == [(1, message)]
 

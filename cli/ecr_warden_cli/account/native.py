@@ -1,5 +1,6 @@
 """The registry of a real account in one Region, as planning and applying what is native need it."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -9,10 +10,10 @@ import boto3
 from botocore.config import Config
 
 from ecr_warden.adapters.aws import translated
-from ecr_warden.adapters.dynamodb import DynamoJournal
+from ecr_warden.adapters.dynamodb import DynamoJournal, DynamoLocks
 from ecr_warden.adapters.ecr_settings import EcrSettings
 from ecr_warden.adapters.ecr_templates import EcrTemplates
-from ecr_warden.ports import Journal, SettingsRegistry, TemplatesRegistry
+from ecr_warden.ports import Journal, Locks, SettingsRegistry, TemplatesRegistry
 from ecr_warden.use_cases.apply_native import Place
 from ecr_warden.wiring import utc_now
 from ecr_warden_cli.account.journal import FileJournal, journal_path
@@ -36,7 +37,9 @@ class WritePorts:
     templates: TemplatesRegistry
     settings: SettingsRegistry
     journal: Journal
+    locks: Locks
     now: Callable[[], datetime] = utc_now
+    pause: Callable[[float], None] = time.sleep
 
 
 class NativeAccount:
@@ -57,14 +60,15 @@ class NativeAccount:
         stack = find_stack(self._session, stack_name, region)
         if stack is not None:
             client = self._session.client("dynamodb", region_name=region, config=_CONFIG)
-            yield self._writing(DynamoJournal(client, stack.journal_table))
+            locks = DynamoLocks(client, stack.journal_table, utc_now)
+            yield self._writing(DynamoJournal(client, stack.journal_table), locks)
             return
         say(f"no stack {stack_name} in {region}: changes are recorded in {journal_path()}")
-        with closing(FileJournal(journal_path())) as journal:
-            yield self._writing(journal)
+        with closing(FileJournal(journal_path())) as file:
+            yield self._writing(file, file)
 
-    def _writing(self, journal: Journal) -> WritePorts:
-        return WritePorts(self.ports.templates, self.ports.settings, journal)
+    def _writing(self, journal: Journal, locks: Locks) -> WritePorts:
+        return WritePorts(self.ports.templates, self.ports.settings, journal, locks)
 
 
 def open_account(region: str | None) -> NativeAccount | None:

@@ -116,7 +116,8 @@ def _section_lines(name: str, section: Section, explanation: Explanation, file: 
 def _settings_lines(settings: Any) -> Iterator[str]:  # noqa: ANN401  # each section has a type of its own
     for setting in fields(settings):
         shown = _shown(getattr(settings, setting.name))
-        if shown and setting.name != "line":
+        # The one is said before; the other is for the functions, and check says it.
+        if shown and setting.name not in {"line", "narrow"}:
             yield f"  {setting.name}: {shown}"
 
 

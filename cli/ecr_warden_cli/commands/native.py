@@ -15,12 +15,13 @@ from ecr_warden.domain.settings.native import NativeChange, NativePlan
 from ecr_warden.errors import EcrWardenError
 from ecr_warden.use_cases.apply_native import NativeResult, Status, apply_native, plan_native
 from ecr_warden_cli.commands.common import json_option, policy_option, read_policy, to_json
-from ecr_warden_cli.native_diff import Line, name_of, plan_lines
+from ecr_warden_cli.native_diff import Line, Sign, name_of, plan_lines
 
 if TYPE_CHECKING:
     from ecr_warden_cli.account.native import NativeAccount
 
 _COLOURS: Final = {"+": "green", "-": "red", "~": "yellow"}
+_SIGNS: Final[dict[Status, Sign]] = {Status.APPLIED: "+", Status.FAILED: "-", Status.SKIPPED: "~"}
 _ROLE_ARN: Final = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/\S+", re.ASCII)
 _Command = TypeVar("_Command", bound=Callable[..., None])
 
@@ -90,7 +91,7 @@ def plan(
 @native.command()
 @_options
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def apply(
+def apply(  # noqa: PLR0913  # one for each option
     policy: Path,
     *,
     as_json: bool,
@@ -138,7 +139,7 @@ def _account(region: str | None) -> "NativeAccount":
     account = open_account(region)
     if account is None:
         raise click.ClickException(
-            "no Region: give --region, set AWS_REGION or AWS_DEFAULT_REGION, or one in the profile"
+            "no Region: give --region, set AWS_DEFAULT_REGION, or name one in the profile"
         )
     return account
 
@@ -157,9 +158,8 @@ def _show(lines: Iterable[Line]) -> None:
 
 def _result_line(result: NativeResult) -> Line:
     name = name_of(result.change.section, result.change.prefix)
-    sign = {Status.APPLIED: "+", Status.FAILED: "-", Status.SKIPPED: "~"}[result.status]
     said = f": {result.said}" if result.said else ""
-    return Line(sign, f"{result.status} {name}{said}")
+    return Line(_SIGNS[result.status], f"{result.status} {name}{said}")
 
 
 def _plan_json(planned: NativePlan) -> dict[str, Any]:

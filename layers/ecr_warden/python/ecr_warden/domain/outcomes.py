@@ -39,12 +39,13 @@ class SettingStatus(StrEnum):
 
 @dataclass(frozen=True)
 class SettingOutcome:
-    """What was found and done about one setting; ``what`` is a sentence without its stop."""
+    """What was found and done about one setting; ``what`` and ``next_step`` are sentences without stops."""
 
     section: str
     status: SettingStatus
     what: str
     rule: RuleReference
+    next_step: str = ""
 
 
 @dataclass(frozen=True)

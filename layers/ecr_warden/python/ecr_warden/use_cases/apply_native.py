@@ -1,16 +1,18 @@
 """What ECR can do by itself is written into its registry: planned, and each item journaled on its own."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from ecr_warden.domain.images import Change
 from ecr_warden.domain.outcomes import change_id
 from ecr_warden.domain.policy import Policy
 from ecr_warden.domain.settings.current import RegistryDestination
 from ecr_warden.domain.settings.native import (
+    REGISTRY,
     NativeChange,
     NativeFacts,
     NativePlan,
@@ -23,9 +25,13 @@ from ecr_warden.domain.settings.plans import Setting
 from ecr_warden.domain.settings.replication import replication_json, wanted_replication
 from ecr_warden.domain.settings.scanning import scanning_json, wanted_scanning
 from ecr_warden.domain.settings.template_regions import template_prefixes
-from ecr_warden.domain.settings.templates import template_json
+from ecr_warden.domain.settings.templates import ROOT, is_broader, template_json
 from ecr_warden.errors import AwsError, BusyError, RefusedError
-from ecr_warden.ports import Journal, SettingsRegistry, TemplatesRegistry
+from ecr_warden.ports import Journal, Locks, SettingsRegistry, TemplatesRegistry
+
+# RepositoryCreatedFunction holds the registry's documents for moments.
+_LOCK_TRIES: Final = 40
+_LOCK_PAUSE: Final = 0.25
 
 
 class ReadingPorts(Protocol):
@@ -48,8 +54,16 @@ class NativePorts(ReadingPorts, Protocol):
         """The record of changes."""
 
     @property
+    def locks(self) -> Locks:
+        """What only one writer may change at a time."""
+
+    @property
     def now(self) -> Callable[[], datetime]:
         """The clock, in UTC."""
+
+    @property
+    def pause(self) -> Callable[[float], None]:
+        """Wait for so many seconds."""
 
 
 @dataclass(frozen=True)
@@ -110,24 +124,74 @@ def plan_native(policy: Policy, place: Place, *, role_arn: str | None, ports: Re
 def apply_native(
     changes: Iterable[NativeChange], place: Place, *, event_id: str, ports: NativePorts
 ) -> tuple[NativeResult, ...]:
-    """Write changes one after the other; one that fails does not stop the others.
+    """Write changes one after the other; one that fails stops no others but those that rest on it.
 
     What is no longer as it was planned from is left alone. ``event_id`` is new for each call.
     """
-    return tuple(_apply(change, place, event_id, ports) for change in changes)
+    results: list[NativeResult] = []
+    for change in sorted(changes, key=_narrow_first):
+        missing = _missing(change, results)
+        if missing is None:
+            results.append(_apply(change, place, event_id, ports))
+        else:
+            said = f"ECR would take it for the repositories of {missing} too, whose own was not written"
+            results.append(NativeResult(change, Status.SKIPPED, said))
+    return tuple(results)
+
+
+def _narrow_first(change: NativeChange) -> tuple[bool, int]:
+    # A wider template takes what a narrower one is for until that is there.
+    return change.prefix in {ROOT, REGISTRY}, -len(change.prefix)
+
+
+def _missing(change: NativeChange, results: Iterable[NativeResult]) -> str | None:
+    """Name a template that was to take some of a wider one's repositories, and was not written.
+
+    They would get the wider one's lifecycle policy, which nobody takes back: it then is somebody's choice.
+    """
+    if change.template is None:
+        return None
+    missing = (
+        result.change.prefix
+        for result in results
+        if result.status is not Status.APPLIED and is_broader(change.prefix, result.change.prefix)
+    )
+    return next(missing, None)
 
 
 def _apply(change: NativeChange, place: Place, event_id: str, ports: NativePorts) -> NativeResult:
+    entry = _entry(change, place, event_id, ports.now())
     try:
-        if _now(change, ports) != change.before:
-            return NativeResult(change, Status.SKIPPED, "somebody changed it meanwhile: plan again")
-        entry = _entry(change, place, event_id, ports.now())
-        ports.journal.begin(entry)
-        _write(change, ports, entry)
-        said, is_well = _backfill(change.backfill, ports)
-    except (AwsError, RefusedError) as error:
+        with _held(change, entry, ports):
+            if _now(change, ports) != change.before:
+                return NativeResult(change, Status.SKIPPED, "somebody changed it meanwhile: plan again")
+            ports.journal.begin(entry)
+            _write(change, ports, entry)
+    except (AwsError, RefusedError, BusyError) as error:
         return NativeResult(change, Status.FAILED, str(error).rstrip("."))
+    said, is_well = _backfill(change.backfill, ports)
     return NativeResult(change, Status.APPLIED if is_well else Status.FAILED, said, entry.id)
+
+
+@contextmanager
+def _held(change: NativeChange, entry: Change, ports: NativePorts) -> Iterator[None]:
+    """Be the only writer of what is one document for the registry, under the functions' own name for it."""
+    if change.template is not None:
+        yield
+        return
+    name = f"{entry.account}/{entry.region}/{change.section}"
+    for _ in range(_LOCK_TRIES):
+        if ports.locks.acquire(name, entry.id):
+            break
+        ports.pause(_LOCK_PAUSE)
+    else:
+        raise BusyError(
+            f"another writer has been changing {name} for {_LOCK_TRIES * _LOCK_PAUSE:.0f} seconds"
+        )
+    try:
+        yield
+    finally:
+        ports.locks.release(name, entry.id)
 
 
 def _now(change: NativeChange, ports: ReadingPorts) -> Mapping[str, Any] | None:

@@ -171,7 +171,7 @@ def _told(planned: Planned) -> Iterator[Result]:
         case Kept(reason):
             yield told(planned, SettingStatus.KEPT, reason)
         case Violation(reason, next_step):
-            yield told(planned, SettingStatus.VIOLATION, f"{reason}. {next_step}")
+            yield told(planned, SettingStatus.VIOLATION, reason, next_step)
 
 
 def _quiet_reason(results: list[Result], creation: RepositoryCreation) -> str:

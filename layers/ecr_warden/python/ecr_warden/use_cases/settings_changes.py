@@ -202,14 +202,16 @@ def failed(planned: Planned, what: str) -> Result:
     return _result(planned, SettingStatus.FAILED, what, None)
 
 
-def told(planned: Planned, status: SettingStatus, what: str) -> Result:
+def told(planned: Planned, status: SettingStatus, what: str, next_step: str = "") -> Result:
     """Say something of a setting that nothing was written of."""
-    return _result(planned, status, what, None)
+    return _result(planned, status, what, None, next_step)
 
 
-def _result(planned: Planned, status: SettingStatus, what: str, entry: str | None) -> Result:
-    outcome = SettingOutcome(planned.setting.section, status, what.rstrip("."), planned.decided.rule)
-    return Result(planned.setting, outcome, entry)
+def _result(
+    planned: Planned, status: SettingStatus, what: str, entry: str | None, next_step: str = ""
+) -> Result:
+    section, rule = planned.setting.section, planned.decided.rule
+    return Result(planned.setting, SettingOutcome(section, status, what.rstrip("."), rule, next_step), entry)
 
 
 def _change_id(planned: Planned, creation: RepositoryCreation) -> str:

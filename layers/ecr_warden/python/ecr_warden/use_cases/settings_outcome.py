@@ -68,7 +68,7 @@ def settings_outcome(
         action="configure",
         changed=changed,
         reason=_reason(found, creation),
-        next_step=_next_step(worst),
+        next_step=_next_step(worst, found),
         rule=next(one.rule for one in found if one.status is worst),
         severity=_SEVERITIES[worst],
         event_id=creation.event_id,
@@ -96,16 +96,18 @@ def _reason(found: list[SettingOutcome], creation: RepositoryCreation) -> str:
     return " ".join(sentences)
 
 
-def _next_step(worst: SettingStatus) -> str:
+def _next_step(worst: SettingStatus, found: list[SettingOutcome]) -> str:
+    steps = dict.fromkeys(f"{one.next_step}." for one in found if one.next_step)
     match worst:
         case SettingStatus.FAILED:
-            return (
+            failed = (
                 "Mend what ECR's answer names; if it denies, RepositoryCreatedFunction's permissions. It is "
                 "tried again some times, and then waits among the dead letters: see docs/runbook.md, New "
                 "repositories were not configured."
             )
+            return " ".join((failed, *steps))
         case SettingStatus.VIOLATION:
-            return "Do as said above for each."
+            return " ".join(steps)
         case SettingStatus.CHANGED:
             return "Nothing is left to do. Another value that its owners set later is left alone."
         case _:

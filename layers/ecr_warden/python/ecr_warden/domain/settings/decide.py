@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from ecr_warden.domain.console import partition
 from ecr_warden.domain.events import RepositoryCreation
 from ecr_warden.domain.policy import Policy, Replication, ScanFrequency, Scanning
 from ecr_warden.domain.resolution import Decided
@@ -157,12 +158,17 @@ def _resource_tags(about: _About, decided: Decided) -> _Plans:
 def _required(missing: tuple[str, ...], creation: RepositoryCreation) -> Plan:
     if not missing:
         return Compliant()
-    by = f"; {creation.creator} created it" if creation.creator else ""
+    # What ECR creates itself, nobody can be asked about.
+    is_person = creation.creator is not None and not creation.creator.endswith(".amazonaws.com")
+    arn = (
+        f"arn:{partition(creation.region)}:ecr:{creation.region}:{creation.account}:repository/"
+        f"{creation.repository_name}"
+    )
     return Violation(
-        f"it lacks the resource tag{'s' * (len(missing) > 1)} {', '.join(missing)}, which the policy "
-        f"requires{by}",
-        f"Ask {creation.creator or 'its owner'} to tag it: aws ecr tag-resource --region {creation.region} "
-        f"--resource-arn … --tags {' '.join(f'Key={key},Value=…' for key in missing)}",
+        f"it lacks the resource tag{'s' * (len(missing) > 1)} {', '.join(missing)}, which it must have",
+        f"Ask {creation.creator if is_person else 'its owner'} to tag it: aws ecr tag-resource --region "
+        f"{creation.region} --resource-arn {arn} --tags "
+        f"{' '.join(f'Key={key},Value=…' for key in missing)}",
     )
 
 

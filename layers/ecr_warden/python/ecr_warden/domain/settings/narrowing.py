@@ -8,16 +8,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from ecr_warden.domain.policy import Destination, Policy, Rule
-from ecr_warden.domain.settings.coverage import (
-    PREFIXES,
-    WILDCARDS,
-    CoverageProblem,
-    Native,
-    deciding_rules,
-    is_right,
-    replication_problems,
-    scanning_problems,
-)
+from ecr_warden.domain.settings.coverage import CoverageProblem, replication_problems, scanning_problems
+from ecr_warden.domain.settings.filter_kinds import PREFIXES, WILDCARDS, FilterKind, deciding_rules, is_right
 from ecr_warden.domain.settings.filters import filter_problem, prefix_problem
 from ecr_warden.domain.settings.overlap import Overlap
 
@@ -43,9 +35,9 @@ def narrowed(policy: Policy) -> Policy:
 def _globs(problems: Iterable[CoverageProblem]) -> dict[int, tuple[str, ...]]:
     found: dict[int, tuple[str, ...]] = {}
     for problem in problems:
-        if problem.glob is not None:
-            # Rules that are the same are equal, and only one of them may have the problem.
-            found[id(problem.rule)] = (*found.get(id(problem.rule), ()), problem.glob)
+        if problem.globs:
+            # By identity: rules that are the same are equal, and only one of them may have the problem.
+            found[id(problem.rule)] = (*found.get(id(problem.rule), ()), *problem.globs)
     return found
 
 
@@ -60,26 +52,26 @@ def own_wildcard(policy: Policy, repository_name: str) -> str | None:
     return None if prefix is None else f"{prefix}*"
 
 
-def _own(policy: Policy, repository_name: str, native: Native) -> str | None:
-    rules = deciding_rules(policy, native)
+def _own(policy: Policy, repository_name: str, kind: FilterKind) -> str | None:
+    rules = deciding_rules(policy, kind)
     rule = Overlap(rules, ()).deciding(repository_name)
-    if rule is None or not _is_right(policy, rules, rule, repository_name, native):
+    if rule is None or not _is_right(policy, rules, rule, repository_name, kind):
         return None
     # A longer prefix takes less, so that from the shortest right one on all are.
     wrong, right = 0, len(repository_name)
     while right - wrong > 1:
         middle = (wrong + right) // 2
-        if _is_right(policy, rules, rule, repository_name[:middle], native):
+        if _is_right(policy, rules, rule, repository_name[:middle], kind):
             right = middle
         else:
             wrong = middle
     return repository_name[:right]
 
 
-def _is_right(policy: Policy, rules: list[Rule], rule: Rule, prefix: str, native: Native) -> bool:
+def _is_right(policy: Policy, rules: list[Rule], rule: Rule, prefix: str, kind: FilterKind) -> bool:
     if prefix_problem(prefix) is not None or filter_problem(f"{prefix}*") is not None:
         return False
-    return is_right(policy, rules, rule, f"{prefix}*", native)
+    return is_right(policy, rules, rule, f"{prefix}*", kind)
 
 
 def own_destinations(policy: Policy, prefix: str) -> frozenset[Destination]:

@@ -6,8 +6,11 @@ from typing import Any, Final
 
 from ecr_warden.domain.policy import Mode, Policy, Rule, RuleReference, Scanning
 from ecr_warden.domain.settings.current import RegistryDestination, RegistryScanning, ReplicationRule
+from ecr_warden.domain.settings.grouping import Destinations
+from ecr_warden.domain.settings.narrowing import own_destinations
 from ecr_warden.domain.settings.plans import Kept, Plan, Put, Setting, Violation
 from ecr_warden.domain.settings.replication import (
+    at,
     backfill_destinations,
     plan_replication,
     replication_rules,
@@ -139,7 +142,12 @@ def _registry_plans(
     replicated = [rule for rule in rules if rule.replicate_to is not None]
     wanted = wanted_replication(policy, account=account, region=region)
     if wanted and replicated:
-        plan = plan_replication(facts.replication, wanted)
+
+        def written(prefix: str) -> Destinations:
+            # RepositoryCreatedFunction gives prefixes of their own to what no prefix of a glob can express.
+            return wanted.get(prefix, frozenset()) | at(own_destinations(policy, prefix), account)
+
+        plan = plan_replication(facts.replication, wanted, written)
         yield Setting.REPLICATION, reference(policy, replicated[0], "replicate_to"), plan
 
 
@@ -149,12 +157,8 @@ def _is_for_registry(scanning: Scanning | None) -> bool:
 
 def _backfill(policy: Policy, put: Put, account: str) -> tuple[RegistryDestination, ...]:
     """Give the destinations to which more is replicated than before, of the rules that ask for the rest."""
-    asked = {
-        RegistryDestination(each.region, each.account or account)
-        for rule in enforced(policy)
-        if rule.replicate_to is not None and rule.replicate_to.backfill
-        for each in rule.replicate_to.destinations
-    }
+    replications = [rule.replicate_to for rule in enforced(policy) if rule.replicate_to is not None]
+    asked = {place for each in replications if each.backfill for place in at(each.destinations, account)}
     grown = backfill_destinations(replication_rules(put.before or {}), replication_rules(put.after))
     return tuple(each for each in grown if each in asked)
 

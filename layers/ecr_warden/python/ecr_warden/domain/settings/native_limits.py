@@ -1,14 +1,16 @@
 """What of a rule, taken by itself, ECR cannot do: whatever the registry has and other rules say."""
 
 from collections.abc import Iterator
+from typing import Final
 
 from ecr_warden.domain.globs import ANY_SEGMENTS
 from ecr_warden.domain.policy import Mode, Policy, Rule, RuleReference
-from ecr_warden.domain.settings.native import NotNative, mode_of, reference
+from ecr_warden.domain.settings.native import REGISTRY, NotNative, mode_of, reference
 from ecr_warden.domain.settings.template_regions import template_prefix, template_sections
 from ecr_warden.domain.settings.templates import fixed_tags
 
-_REGISTRY_SECTIONS = ("scanning", "replicate_to")
+# The sections that are for the registry as a whole, and how each knows repositories.
+_REGISTRY_FILTERS: Final = {"scanning": "filter", "replicate_to": "prefix"}
 
 
 def limits_of(policy: Policy) -> Iterator[NotNative]:
@@ -19,11 +21,12 @@ def limits_of(policy: Policy) -> Iterator[NotNative]:
         else:
             yield from _globs(policy, rule)
             yield from _tags(policy, rule)
+            yield from _narrow(policy, rule)
             yield from _scanning(policy, rule)
 
 
 def _audited(policy: Policy, rule: Rule) -> Iterator[NotNative]:
-    others = [section for section in _REGISTRY_SECTIONS if getattr(rule, section) is not None]
+    others = [section for section in _REGISTRY_FILTERS if getattr(rule, section) is not None]
     for section in (*template_sections(rule), *others):
         yield NotNative(reference(policy, rule, section), (section,), "the rule is in audit mode")
 
@@ -52,6 +55,17 @@ def _tags(policy: Policy, rule: Rule) -> Iterator[NotNative]:
     if rule.resource_tags.require:
         required = ", ".join(rule.resource_tags.require)
         yield NotNative(where, ("resource_tags",), f"{required}: what is required is told, not set")
+
+
+def _narrow(policy: Policy, rule: Rule) -> Iterator[NotNative]:
+    for section, kind in _REGISTRY_FILTERS.items():
+        found = getattr(rule, section)
+        for glob in found.narrow if found is not None else ():
+            reason = (
+                f"no {kind} takes just what the policy decides so of {glob}: each repository gets one of its "
+                "own when it is created"
+            )
+            yield NotNative(reference(policy, rule, section), (section,), reason, REGISTRY)
 
 
 def _scanning(policy: Policy, rule: Rule) -> Iterator[NotNative]:

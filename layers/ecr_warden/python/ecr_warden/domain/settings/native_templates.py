@@ -36,7 +36,7 @@ from ecr_warden.domain.settings.templates import (
 
 DESCRIPTION: Final = "Made by ECR Warden, as its policy says"
 _NO_ROLE: Final = (
-    "ECR needs a role to {}, and the template has none: create one that ECR can assume and give it with "
+    "ECR needs a role to {}, which a template has none for: create one that ECR can assume, and give it with "
     "--role-arn"
 )
 
@@ -119,7 +119,8 @@ class _Templates:
         if isinstance(found, Divided):
             return NotNative(where, (section,), _divided(found, section), prefix)
         if (lack := self._lack_of_role(prefix, section, rule)) is not None:
-            return NotNative(where, (section,), _NO_ROLE.format(lack), prefix)
+            # Of every prefix the same, and so said once.
+            return NotNative(where, (section,), _NO_ROLE.format(lack))
         if section == "resource_tags" and not fixed_tags(
             rule.resource_tags.set if rule.resource_tags else ()
         ):
