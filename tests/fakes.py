@@ -184,8 +184,13 @@ class FakeJournal:
 
     def begin(self, change):
         before = self.progress(change.id)
-        self.entries.setdefault(change.id, change)
+        if before is not Progress.DONE:
+            self.entries[change.id] = change
         return before
+
+    def progress_of(self, change_ids):
+        found = {change_id: self.progress(change_id) for change_id in change_ids}
+        return {change_id: progress for change_id, progress in found.items() if progress is not Progress.NEW}
 
     def progress(self, change_id):
         if change_id not in self.entries:

@@ -79,7 +79,7 @@ class Demo:
             _Step("A push to a repository that is gone by now", self._push_gone, _said_gone),
             _Step("A malformed event", self._malformed, self._is_set_aside),
             _Step("A new repository, by an API call", self._create, self._is_configured),
-            _Step("The same event, delivered again", self._create_again, _nothing),
+            _Step("The same event, delivered again", self._create_again, self._is_told_once),
             _Step(
                 "A repository that ECR makes itself, of a pull through cache",
                 self._pull_through,

@@ -146,9 +146,24 @@ def test_a_change_is_begun_once_and_closed(journal):
     assert journal.progress("change-1") is Progress.NEW
     assert journal.begin(CHANGE) is Progress.NEW
     assert journal.begin(CHANGE) is Progress.BEGUN
+    assert journal.progress_of(["change-1", "none"]) == {"change-1": Progress.BEGUN}
     journal.finish("change-1")
     assert journal.begin(CHANGE) is Progress.DONE
     assert journal.progress("change-1") is Progress.DONE
+    assert journal.progress_of(["change-1", "none"]) == {"change-1": Progress.DONE}
+
+
+def test_a_change_that_is_begun_again_has_what_was_there_then(aws):
+    table = aws.stack.physical["JournalTable"]
+    journal = DynamoJournal(aws.client("dynamodb"), table)
+    journal.begin(CHANGE)
+    assert journal.begin(replace(CHANGE, before={"image_tag": "other"})) is Progress.BEGUN
+    (item,) = aws.client("dynamodb").scan(TableName=table)["Items"]
+    assert json.loads(item["before"]["S"]) == {"image_tag": "other"}
+    journal.finish(CHANGE.id)
+    assert journal.begin(CHANGE) is Progress.DONE
+    (item,) = aws.client("dynamodb").scan(TableName=table)["Items"]
+    assert json.loads(item["before"]["S"]) == {"image_tag": "other"}
 
 
 def test_a_change_that_was_not_made_is_forgotten_and_one_that_was_is_not(journal):

@@ -63,7 +63,7 @@ ACTIONS = {
         "inspector2:Disable": "EcrSettings.put: scanning, for ECR",
         "inspector2:ListAccountPermissions": "EcrSettings.put: scanning, for ECR",
         "dynamodb:PutItem": "DynamoJournal.begin, DynamoLocks.acquire",
-        "dynamodb:GetItem": "DynamoJournal.progress",
+        "dynamodb:BatchGetItem": "DynamoJournal.progress_of",
         "dynamodb:UpdateItem": "DynamoJournal.finish",
         "dynamodb:DeleteItem": "DynamoJournal.cancel, DynamoLocks.release",
         "events:PutEvents": "EventBridgePublisher.publish",

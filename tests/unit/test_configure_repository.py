@@ -66,10 +66,8 @@ def policy(sections=BASICS, *, mode="enforce", override=False):
     return checked.policy
 
 
-def configure(ports, wanted=None, creation=CREATION, *, is_first_delivery=True):
-    return configure_repository(
-        creation, policy=wanted or policy(), ports=ports, is_first_delivery=is_first_delivery
-    )
+def configure(ports, wanted=None, creation=CREATION, *, delivery=3):
+    return configure_repository(creation, policy=wanted or policy(), ports=ports, delivery=delivery)
 
 
 @pytest.fixture
@@ -235,7 +233,7 @@ def test_a_setting_that_fails_does_not_stop_the_others_and_is_said(ports, failin
     (outcome,) = ports.publisher.outcomes
     assert (outcome.kind, outcome.severity) == (OutcomeKind.REPOSITORY_INCOMPLETE, Severity.HIGH)
     assert outcome.changed
-    assert outcome.reason.startswith("Could not be set: lifecycle policy none → 3 rules: put lifecycle: ")
+    assert outcome.reason.startswith("Failed: lifecycle policy none → 3 rules: put lifecycle: ")
     assert "Changed: tag mutability" in outcome.reason
     assert len(configured.failures) == 1
     assert [one.status for one in outcome.settings if one.section == "lifecycle"] == [SettingStatus.FAILED]
@@ -246,7 +244,7 @@ def test_the_next_delivery_is_for_what_failed_alone_and_tells_that_it_is_whole(p
     first = configure(ports).outcome
     ports.settings.refused.clear()
     ports.settings.calls.clear()
-    configured = configure(ports, is_first_delivery=False)
+    configured = configure(ports)
     assert puts(ports) == ["lifecycle"]
     assert configured.failures == ()
     assert configured.outcome.kind is OutcomeKind.REPOSITORY_CONFIGURED
@@ -257,10 +255,10 @@ def test_the_next_delivery_is_for_what_failed_alone_and_tells_that_it_is_whole(p
 
 def test_settings_that_go_on_failing_are_told_once_and_fewer_of_them_again(ports):
     ports.settings.refused = {"put lifecycle", "put tag_mutability"}
-    ids = [configure(ports, is_first_delivery=not at).outcome.id for at in range(2)]
+    ids = [configure(ports, delivery=3 + at).outcome.id for at in range(2)]
     assert ids[0] == ids[1]
     ports.settings.refused = {"put lifecycle"}
-    assert configure(ports, is_first_delivery=False).outcome.id != ids[0]
+    assert configure(ports).outcome.id != ids[0]
 
 
 def test_a_fact_that_cannot_be_read_fails_its_section_alone(ports):
@@ -383,7 +381,7 @@ def test_while_another_writer_has_the_registry_the_setting_is_left_for_the_next_
     assert sum(ports.pauses) == 10
     assert puts(ports) == ["lifecycle", "tag_mutability"]
     ports.locks.held.clear()
-    assert configure(ports, wanted, is_first_delivery=False).failures == ()
+    assert configure(ports, wanted).failures == ()
     assert ports.locks.held == {}
 
 
@@ -399,20 +397,135 @@ def test_a_backfill_that_failed_is_started_by_the_next_delivery(ports):
     ports.settings.failing = {"start_backfill"}
     assert configure(ports, wanted).failures
     ports.settings.failing.clear()
-    assert configure(ports, wanted, is_first_delivery=False).failures == ()
+    assert configure(ports, wanted).failures == ()
     assert ports.settings.backfills == [RegistryDestination("eu-west-1", "111111111111")]
 
 
 def test_a_setting_that_somebody_changed_after_it_was_done_is_not_set_again_by_the_same_event(ports):
     configure(ports)
     ports.settings.repository = Repository("team/app")
-    configured = configure(ports, is_first_delivery=False)
+    configured = configure(ports)
     assert ports.settings.repository.mutability == Mutability()
-    assert "somebody has changed it since" in configured.outcome.reason
-    assert {one.section: one.status for one in configured.outcome.settings} == {
-        "tag_mutability": SettingStatus.KEPT,
-        "lifecycle": SettingStatus.CHANGED,
-    }
+    # Its outcome may never have been told: the id is the same as the first one's.
+    assert configured.outcome.id == ports.publisher.outcomes[0].id
+    assert "tag_mutability was set for this event before, and is otherwise by now: it stays" in (
+        configured.outcome.reason
+    )
+
+
+def test_what_an_earlier_delivery_did_and_could_not_tell_is_told_whatever_the_queue_counts(ports):
+    publish = ports.publisher.publish
+
+    def fail(_outcome):
+        raise AwsError("EventBridge is down")
+
+    ports.publisher.publish = fail
+    with pytest.raises(AwsError):
+        configure(ports)
+    ports.publisher.publish = publish
+    # A message that is moved back from the dead letters counts from one again.
+    outcome = configure(ports, delivery=1).outcome
+    assert set(outcome.change_ids) == ports.journal.done
+    assert len(outcome.change_ids) == 2
+
+
+def test_the_journal_has_what_was_there_just_before_the_write_that_was_made(ports):
+    ports.settings.failing = {"put lifecycle"}
+    configure(ports)
+    chosen = {"rules": [{"rulePriority": 1, "selection": {"tagStatus": "any"}, "action": {"type": "expire"}}]}
+    ports.settings.failing.clear()
+    ports.settings.lifecycle = chosen
+    configure(ports, policy(override=True))
+    (entry,) = [entry for entry in ports.journal.entries.values() if entry.section == "lifecycle"]
+    assert entry.before == chosen
+
+
+def test_what_may_heal_by_itself_is_told_from_the_third_delivery_on(ports):
+    ports.settings.failing = {"put lifecycle"}
+    for delivery in (1, 2):
+        configured = configure(ports, delivery=delivery)
+        assert (configured.decision, configured.may_heal) == ("Retried", True)
+        assert configured.failures
+    assert ports.publisher.outcomes == []
+    configure(ports, delivery=3)
+    assert len(ports.publisher.outcomes) == 1
+
+
+def test_what_ecr_refuses_is_told_at_once_and_does_not_heal(ports):
+    ports.settings.refused = {"put lifecycle"}
+    configured = configure(ports, delivery=1)
+    assert configured.may_heal is False
+    assert ports.publisher.outcomes[0].kind is OutcomeKind.REPOSITORY_INCOMPLETE
+
+
+def test_a_limit_that_another_writer_reached_meanwhile_is_told(ports):
+    others = tuple(
+        ReplicationRule((RegistryDestination("ap-south-1", "222222222222"),), (f"team-{number}/",))
+        for number in range(10)
+    )
+    acquire = ports.locks.acquire
+
+    def acquire_after_another_writer(name, holder):
+        ports.settings.rules = others
+        return acquire(name, holder)
+
+    ports.locks.acquire = acquire_after_another_writer
+    outcome = configure(ports, policy("    replicate_to: [eu-west-1]")).outcome
+    assert ports.settings.rules == others
+    assert outcome.kind is OutcomeKind.REPOSITORY_INCOMPLETE
+    assert "11 rules, and ECR takes 10" in outcome.reason
+
+
+def test_what_is_done_is_said_to_be_done_where_only_closing_it_fails(ports):
+    def finish(_change_id):
+        raise AwsError("DynamoDB is down")
+
+    ports.journal.finish = finish
+    outcome = configure(ports).outcome
+    assert ports.settings.repository.mutability.mode == "IMMUTABLE_WITH_EXCLUSION"
+    assert "this is done, and what was to follow failed: DynamoDB is down" in outcome.reason
+    assert outcome.changed
+    assert set(outcome.change_ids) == ports.journal.entries.keys()
+
+
+def test_a_lock_that_cannot_be_given_back_ends_by_itself(ports):
+    def release(_name, _holder):
+        raise AwsError("DynamoDB is down")
+
+    ports.locks.release = release
+    configured = configure(ports, policy("    replicate_to: [eu-west-1]"))
+    assert configured.failures == ()
+    assert configured.outcome.kind is OutcomeKind.REPOSITORY_CONFIGURED
+
+
+def test_the_registry_itself_gets_no_backfill(ports):
+    wanted = policy("    replicate_to: {destinations: [us-east-1, eu-west-1], backfill: true}")
+    ports.settings.failing = {"start_backfill"}
+    configure(ports, wanted)
+    ports.settings.failing.clear()
+    configure(ports, wanted)
+    assert ports.settings.backfills == [RegistryDestination("eu-west-1", "111111111111")]
+
+
+def test_the_mode_is_that_of_the_rule_that_decides(ports):
+    outcome = configure(ports, policy("    encryption: {type: KMS}", mode="audit")).outcome
+    assert (outcome.mode, outcome.kind) == ("audit", OutcomeKind.REPOSITORY_INCOMPLETE)
+
+
+def test_an_exempt_section_that_cannot_be_read_is_nobodys_business(ports):
+    ports.settings.labels = {"ecr-warden:exempt": "lifecycle"}
+    ports.settings.refused = {"lifecycle_policy"}
+    configured = configure(ports)
+    assert configured.failures == ()
+    assert puts(ports) == ["tag_mutability"]
+
+
+def test_tags_that_were_refused_are_not_asked_for_again(ports):
+    ports.settings.refused = {"resource_tags"}
+    configured = configure(ports, policy(ALL))
+    assert ports.settings.calls.count("resource_tags") == 1
+    assert puts(ports) == []
+    assert len(configured.failures) > 2
 
 
 def count_calls():
@@ -439,7 +552,7 @@ def test_a_fault_at_any_call_leaves_the_same_end_once_the_event_is_delivered_aga
     ports = faulty(inner, Counter(fails_at=fails_at, after_effect=after_effect))
     with contextlib.suppress(FaultError):
         configure(ports, policy(ALL))
-    configured = configure(ports, policy(ALL), is_first_delivery=False)
+    configured = configure(ports, policy(ALL))
     assert configured.failures == ()
     clean = FakeSettingsPorts(FakeSettings(labels={"team": "a"}))
     configure(clean, policy(ALL))

@@ -101,8 +101,8 @@ def test_a_scanning_filter_has_an_asterisk_for_what_it_has_no_word_for(glob, wil
 def test_a_prefix_with_an_exception_takes_the_exception_too():
     message = (
         "replicate_to cannot be expressed by one prefix: ECR replicates by prefix alone, and the prefix "
-        "prod/ of prod/** takes prod/legacy too, which except takes out; so each repository gets a prefix of its "
-        "own when it is created, and one that can have none is told"
+        "prod/ of prod/** takes prod/legacy too, which except takes out; so each repository gets a prefix of "
+        "its own when it is created, and one that can have none is told"
     )
     assert replication(replicated("prod/**", excluded=["prod/legacy"])) == [(1, message)]
 

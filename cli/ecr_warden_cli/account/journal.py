@@ -5,6 +5,7 @@ import os
 import sqlite3
 import threading
 import time
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -39,7 +40,7 @@ class FileJournal:
         )
 
     def begin(self, change: Change) -> Progress:
-        """Record a change that is about to be made; ``NEW`` if nobody has recorded it before."""
+        """Record a change that is about to be made, anew if it was begun; tell how far it was before."""
         entry = {
             "account": change.account,
             "region": change.region,
@@ -52,8 +53,10 @@ class FileJournal:
             "created_by": change.created_by,
             "begun_at": change.begun_at.isoformat(),
         }
-        added = self._execute("INSERT OR IGNORE INTO change VALUES (?, 0, ?)", change.id, json.dumps(entry))
-        return Progress.NEW if added.rowcount else self.progress(change.id)
+        before = self.progress(change.id)
+        if before is not Progress.DONE:
+            self._execute("INSERT OR REPLACE INTO change VALUES (?, 0, ?)", change.id, json.dumps(entry))
+        return before
 
     def _execute(self, statement: str, *values: str | float) -> sqlite3.Cursor:
         with self._one_at_a_time:
@@ -65,6 +68,11 @@ class FileJournal:
         if row is None:
             return Progress.NEW
         return Progress.DONE if row[0] else Progress.BEGUN
+
+    def progress_of(self, change_ids: Collection[str]) -> Mapping[str, Progress]:
+        """Tell how far some changes are; those that are not recorded are left out."""
+        found = {change_id: self.progress(change_id) for change_id in change_ids}
+        return {change_id: progress for change_id, progress in found.items() if progress is not Progress.NEW}
 
     def finish(self, change_id: str) -> None:
         """Record that a change is made."""

@@ -14,7 +14,7 @@ from ecr_warden.adapters.dynamodb import DynamoJournal, DynamoLocks
 from ecr_warden.adapters.ecr_settings import EcrSettings
 from ecr_warden.adapters.ecr_templates import EcrTemplates
 from ecr_warden.ports import Journal, Locks, SettingsRegistry, TemplatesRegistry
-from ecr_warden.use_cases.apply_native import Place
+from ecr_warden.use_cases.plan_native import Place
 from ecr_warden.wiring import utc_now
 from ecr_warden_cli.account.journal import FileJournal, journal_path
 from ecr_warden_cli.account.stack import account_of, find_stack

@@ -1,7 +1,7 @@
 """Ports that do their work and remember it, so that a command can show what it did."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,6 +43,10 @@ class RecordingJournal:
     def progress(self, change_id: str) -> Progress:
         """Tell how far a change is."""
         return self._journal.progress(change_id)
+
+    def progress_of(self, change_ids: Collection[str]) -> Mapping[str, Progress]:
+        """Tell how far some changes are."""
+        return self._journal.progress_of(change_ids)
 
     def finish(self, change_id: str) -> None:
         """Record that a change is made."""

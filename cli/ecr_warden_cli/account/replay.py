@@ -29,6 +29,8 @@ from ecr_warden_cli.account.stack import DeployedStack, account_of, find_stack
 from ecr_warden_cli.caused import Caused, error_as_json
 from ecr_warden_cli.local.template import Resource, Template, logical_id
 
+# A delivery of a message after which no other may come.
+_LAST = 5
 Wired = TypeVar("Wired", ImageActionPorts, RepositoryCreatedPorts)
 
 
@@ -124,8 +126,8 @@ class AccountReplay:
                 creation,
                 policy=self._policy,
                 ports=_SettingsPorts(settings=wired.settings, **vars(recorded)),
-                # An event that is replayed on an account may have been handled there, wholly or in part.
-                is_first_delivery=False,
+                # Whoever replays an event is to hear of whatever fails.
+                delivery=_LAST,
             )
         if configured.failures:
             raise IncompleteError("; ".join(configured.failures))

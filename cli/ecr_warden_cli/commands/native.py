@@ -13,7 +13,8 @@ import click
 
 from ecr_warden.domain.settings.native import NativeChange, NativePlan
 from ecr_warden.errors import EcrWardenError
-from ecr_warden.use_cases.apply_native import NativeResult, Status, apply_native, plan_native
+from ecr_warden.use_cases.apply_native import NativeResult, Status, apply_native
+from ecr_warden.use_cases.plan_native import plan_native
 from ecr_warden_cli.commands.common import json_option, policy_option, read_policy, to_json
 from ecr_warden_cli.native_diff import Line, Sign, name_of, plan_lines
 

@@ -1,6 +1,6 @@
 """What the use cases need of the world: small Protocols, each with its fake in tests/fakes.py."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, Protocol
@@ -91,10 +91,16 @@ class Journal(Protocol):
     """The record of every change, written before it is made and again after."""
 
     def begin(self, change: Change) -> Progress:
-        """Record a change that is about to be made; ``NEW`` if nobody has recorded it before."""
+        """Record a change that is about to be made; ``NEW`` if nobody has recorded it before.
+
+        One that was begun and not finished is recorded anew: what was there before may have changed since.
+        """
 
     def progress(self, change_id: str) -> Progress:
         """Tell how far a change is; ``NEW`` if it is not recorded."""
+
+    def progress_of(self, change_ids: Collection[str]) -> Mapping[str, Progress]:
+        """Tell how far some changes are, in one call; those that are not recorded are left out."""
 
     def finish(self, change_id: str) -> None:
         """Record that a change is made."""

@@ -69,16 +69,19 @@ class Configurer:
             creation,
             policy=self._policy,
             ports=self._ports(creation),
-            is_first_delivery=record.receive_count == 1,
+            delivery=record.receive_count,
         )
         answer.decisions.append(_said(creation, configured))
         if configured.failures:
             message = "; ".join(configured.failures)
             answer.failures.append({"type": "IncompleteError", "message": message})
-            self._leave(record, answer)
+            self._leave(record, answer, is_hopeless=not configured.may_heal)
 
     def _leave(self, record: QueueRecord, answer: BatchAnswer, *, is_hopeless: bool = False) -> None:
-        """Leave a message in the queue; one that no retry helps comes back at once, until it is set aside."""
+        """Leave a message in the queue.
+
+        What does not heal by itself is tried at once, and soon set aside: all others wait behind it.
+        """
         answer.failed.append(record.message_id)
         if not record.receipt_handle:
             # It came from no queue.

@@ -1,7 +1,7 @@
 """The journal of changes and the record of deliveries, in DynamoDB, by conditional writes."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 
 from ecr_warden.adapters.aws import code_of, translated
 from ecr_warden.domain.images import Change
+from ecr_warden.errors import AwsError
 from ecr_warden.ports import Claim, Progress
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ _DONE: Final = "done"
 _PROGRESS: Final = {None: Progress.NEW, _BEGUN: Progress.BEGUN, _DONE: Progress.DONE}
 JOURNAL_KEPT: Final = timedelta(days=400)
 # Longer than a function may run, so that a lock that is still held was left by one that died.
-LOCK_HELD: Final = timedelta(seconds=120)
+LOCK_HELD: Final = timedelta(seconds=200)
 # Longer than an event can wait: 14 days as a dead letter, and its outcome as long again.
 DELIVERY_KEPT: Final = timedelta(days=45)
 # Longer than NotifyFunction may run, so that a claim that is still held was left by a reader that died.
@@ -38,17 +39,19 @@ class DynamoJournal:
         """Record a change that is about to be made; ``NEW`` if nobody has recorded it before."""
         with translated(f"recording the change {change.id}"):
             try:
-                self._client.put_item(
+                answer = self._client.put_item(
                     TableName=self._table_name,
                     Item=_item(change),
-                    ConditionExpression="attribute_not_exists(id)",
-                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                    ConditionExpression="attribute_not_exists(id) OR #status = :begun",
+                    ExpressionAttributeNames={"#status": "status"},
+                    ExpressionAttributeValues={":begun": {"S": _BEGUN}},
+                    ReturnValues="ALL_OLD",
                 )
             except ClientError as error:
                 if code_of(error) != _REFUSED:
                     raise
-                return _PROGRESS[_refused_item(error)["status"]["S"]]
-        return Progress.NEW
+                return Progress.DONE
+        return Progress.BEGUN if answer.get("Attributes") else Progress.NEW
 
     def progress(self, change_id: str) -> Progress:
         """Tell how far a change is; ``NEW`` if it is not recorded."""
@@ -57,6 +60,24 @@ class DynamoJournal:
                 TableName=self._table_name, Key={"id": {"S": change_id}}, ConsistentRead=True
             )
         return _PROGRESS[answer.get("Item", {}).get("status", {}).get("S")]
+
+    def progress_of(self, change_ids: Collection[str]) -> Mapping[str, Progress]:
+        """Tell how far some changes are, in one call; those that are not recorded are left out."""
+        what = "reading changes"
+        with translated(what):
+            answer = self._client.batch_get_item(
+                RequestItems={
+                    self._table_name: {
+                        "Keys": [{"id": {"S": change_id}} for change_id in change_ids],
+                        "ConsistentRead": True,
+                    }
+                }
+            )
+        # Ten small items: DynamoDB leaves some out only where it is throttled.
+        if answer.get("UnprocessedKeys"):
+            raise AwsError(f"{what}: DynamoDB answered for some of them only")
+        items = answer["Responses"].get(self._table_name, [])
+        return {item["id"]["S"]: _PROGRESS[item["status"]["S"]] for item in items}
 
     def finish(self, change_id: str) -> None:
         """Record that a change is made."""

@@ -45,6 +45,7 @@ class SettingOutcome:
     status: SettingStatus
     what: str
     rule: RuleReference
+    mode: Mode
     next_step: str = ""
 
 

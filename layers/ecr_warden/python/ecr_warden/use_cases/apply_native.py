@@ -1,4 +1,4 @@
-"""What ECR can do by itself is written into its registry: planned, and each item journaled on its own."""
+"""What ECR can do by itself is written into its registry, each item journaled and on its own."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -9,41 +9,19 @@ from typing import Any, Final, Protocol
 
 from ecr_warden.domain.images import Change
 from ecr_warden.domain.outcomes import change_id
-from ecr_warden.domain.policy import Policy
 from ecr_warden.domain.settings.current import RegistryDestination
-from ecr_warden.domain.settings.native import (
-    REGISTRY,
-    NativeChange,
-    NativeFacts,
-    NativePlan,
-    joined,
-    plan_registry,
-)
-from ecr_warden.domain.settings.native_limits import limits_of
-from ecr_warden.domain.settings.native_templates import plan_templates
+from ecr_warden.domain.settings.native import REGISTRY, NativeChange
 from ecr_warden.domain.settings.plans import Setting
-from ecr_warden.domain.settings.replication import replication_json, wanted_replication
-from ecr_warden.domain.settings.scanning import scanning_json, wanted_scanning
-from ecr_warden.domain.settings.template_regions import template_prefixes
+from ecr_warden.domain.settings.replication import replication_json
+from ecr_warden.domain.settings.scanning import scanning_json
 from ecr_warden.domain.settings.templates import ROOT, is_broader, template_json
 from ecr_warden.errors import AwsError, BusyError, RefusedError
-from ecr_warden.ports import Journal, Locks, SettingsRegistry, TemplatesRegistry
+from ecr_warden.ports import Journal, Locks
+from ecr_warden.use_cases.plan_native import Place, ReadingPorts
 
 # RepositoryCreatedFunction holds the registry's documents for moments.
 _LOCK_TRIES: Final = 40
 _LOCK_PAUSE: Final = 0.25
-
-
-class ReadingPorts(Protocol):
-    """What planning needs."""
-
-    @property
-    def templates(self) -> TemplatesRegistry:
-        """The registry's creation templates."""
-
-    @property
-    def settings(self) -> SettingsRegistry:
-        """The registry's settings."""
 
 
 class NativePorts(ReadingPorts, Protocol):
@@ -66,14 +44,6 @@ class NativePorts(ReadingPorts, Protocol):
         """Wait for so many seconds."""
 
 
-@dataclass(frozen=True)
-class Place:
-    """The registry: an account's, in a Region."""
-
-    account: str
-    region: str
-
-
 class Status(StrEnum):
     """What came of a change."""
 
@@ -93,32 +63,6 @@ class NativeResult:
     status: Status
     said: str = ""
     change_id: str | None = None
-
-
-def plan_native(policy: Policy, place: Place, *, role_arn: str | None, ports: ReadingPorts) -> NativePlan:
-    """Compare the registry with the policy; what the policy needs not is not read.
-
-    Raises
-    ------
-    AwsError, RefusedError
-        Where the registry cannot be read.
-
-    """
-    account, region = place.account, place.region
-    facts = NativeFacts(
-        templates=ports.templates.templates() if template_prefixes(policy) else (),
-        replication=(
-            ports.settings.replication() if wanted_replication(policy, account=account, region=region) else ()
-        ),
-        **({"scanning": ports.settings.scanning()} if wanted_scanning(policy) else {}),
-    )
-    return joined(
-        (
-            plan_templates(policy, facts.templates, role_arn=role_arn),
-            plan_registry(policy, facts, account=account, region=region),
-            NativePlan(not_native=tuple(limits_of(policy))),
-        )
-    )
 
 
 def apply_native(

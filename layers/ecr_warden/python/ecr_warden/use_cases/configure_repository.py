@@ -1,8 +1,8 @@
 """A new repository gets the settings that the policy wants, and people hear of it once."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Final, Protocol
 
 from ecr_warden.domain.events import RepositoryCreation
 from ecr_warden.domain.exemption import EXEMPT_TAG, is_exempt
@@ -11,20 +11,22 @@ from ecr_warden.domain.policy import Mode, Policy
 from ecr_warden.domain.resolution import Decided, decided_settings
 from ecr_warden.domain.settings.current import Repository
 from ecr_warden.domain.settings.decide import Facts, Planned, plan_settings
-from ecr_warden.domain.settings.plans import Compliant, Kept, Put, Setting, Violation
-from ecr_warden.domain.settings.wording import change_text
+from ecr_warden.domain.settings.plans import Compliant, Put, Setting, Violation
 from ecr_warden.errors import AwsError, RefusedError, RepositoryGoneError
 from ecr_warden.ports import Metrics, OutcomePublisher
 from ecr_warden.use_cases.settings_changes import (
     ChangePorts,
     Result,
     failed,
-    told,
+    untouched,
     write_all,
     written_before,
 )
 from ecr_warden.use_cases.settings_facts import Read, read_facts
 from ecr_warden.use_cases.settings_outcome import settings_outcome
+
+# The delivery from which on a failure is told that may heal by itself.
+_TOLD_FROM: Final = 3
 
 
 class ConfigurationPorts(ChangePorts, Protocol):
@@ -41,16 +43,20 @@ class ConfigurationPorts(ChangePorts, Protocol):
 
 @dataclass(frozen=True)
 class Configured:
-    """What was decided, why, the outcome if there was anything to tell, and the settings that failed."""
+    """What was decided, why, the outcome if there was anything to tell, and the settings that failed.
+
+    ``may_heal``: whether a failure may be gone by the next try, without anybody's doing.
+    """
 
     decision: str
     reason: str
     outcome: Outcome | None = None
     failures: tuple[str, ...] = ()
+    may_heal: bool = False
 
 
 def configure_repository(
-    creation: RepositoryCreation, *, policy: Policy, ports: ConfigurationPorts, is_first_delivery: bool
+    creation: RepositoryCreation, *, policy: Policy, ports: ConfigurationPorts, delivery: int
 ) -> Configured:
     """Compare a new repository with the policy, write what differs, and publish what came of it.
 
@@ -62,8 +68,8 @@ def configure_repository(
         What is wanted.
     ports
         The world.
-    is_first_delivery
-        Whether no delivery of the event can have come before: then the journal need not be read.
+    delivery
+        The how-manieth delivery of the message it is: what may heal by itself is told from the third on.
 
     Raises
     ------
@@ -78,16 +84,21 @@ def configure_repository(
     if not decided:
         return Configured("NotJudged", f"no rule has settings for {creation.repository_name}")
     try:
-        results = _results(creation, decided, policy, ports, is_first_delivery=is_first_delivery)
+        results = _results(creation, decided, policy, ports)
     except RepositoryGoneError:
         return Configured("Gone", f"the repository {creation.repository_name} does not exist any more")
+    failures = [one for one in results if one.outcome.status is SettingStatus.FAILED]
+    said = tuple(one.outcome.what for one in failures)
+    may_heal = any(one.may_heal for one in failures)
+    if failures and all(one.may_heal for one in failures) and delivery < _TOLD_FROM:
+        # Nobody need be woken for what is well again in a few seconds.
+        return Configured("Retried", f"tried again: {'; '.join(said)}", failures=said, may_heal=may_heal)
     outcome = settings_outcome(creation, [(one.outcome, one.change_id) for one in results])
     if outcome is None:
         return Configured("Compliant", _quiet_reason(results, creation))
     ports.publisher.publish(outcome)
     _count(results, ports.metrics)
-    failures = tuple(one.outcome.what for one in results if one.outcome.status is SettingStatus.FAILED)
-    return Configured(outcome.decision, outcome.reason, outcome, failures)
+    return Configured(outcome.decision, outcome.reason, outcome, said, may_heal)
 
 
 def _not_ours(creation: RepositoryCreation) -> str | None:
@@ -103,28 +114,30 @@ def _results(
     decided: Mapping[str, Decided],
     policy: Policy,
     ports: ConfigurationPorts,
-    *,
-    is_first_delivery: bool,
 ) -> list[Result]:
     read = read_facts(ports.settings, creation.repository_name, decided)
     known = {section: one for section, one in decided.items() if section not in read.unread}
     planned = plan_settings(policy, known, creation, read.facts)
-    results = [
+    planned, results = _without_exempt(planned, _unread(read, decided), creation, read, ports)
+    enforced = [one for one in planned if one.decided.mode is Mode.ENFORCE]
+    to_write = [one for one in enforced if isinstance(one.plan, Put)]
+    results += write_all(to_write, creation, ports, lambda one: _planned_again(one, creation, policy, ports))
+    for one in planned:
+        results += untouched(one)
+    compliant = [one for one in enforced if isinstance(one.plan, Compliant)]
+    return [*results, *written_before(compliant, creation, ports)]
+
+
+def _unread(read: Read, decided: Mapping[str, Decided]) -> list[Result]:
+    """Say which sections could not be looked at."""
+    return [
         failed(
-            Planned(Setting(section), Compliant(), decided[section]), f"{section} could not be read: {error}"
+            Planned(Setting(section), Compliant(), decided[section]),
+            f"{section} could not be read: {error}",
+            may_heal=not isinstance(error, RefusedError),
         )
         for section, error in read.unread.items()
     ]
-    planned, unknown = _without_exempt(planned, creation, read, ports)
-    results += unknown
-    to_write = [one for one in planned if isinstance(one.plan, Put) and one.decided.mode is Mode.ENFORCE]
-    results += write_all(to_write, creation, ports, lambda one: _planned_again(one, creation, policy, ports))
-    for one in planned:
-        results += _told(one)
-        if isinstance(one.plan, Compliant) and one.decided.mode is Mode.ENFORCE and not is_first_delivery:
-            before = written_before(one, creation, ports)
-            results += [before] if before is not None else []
-    return results
 
 
 def _planned_again(
@@ -142,7 +155,11 @@ def _planned_again(
 
 
 def _without_exempt(
-    planned: tuple[Planned, ...], creation: RepositoryCreation, read: Read, ports: ConfigurationPorts
+    planned: tuple[Planned, ...],
+    unread: list[Result],
+    creation: RepositoryCreation,
+    read: Read,
+    ports: ConfigurationPorts,
 ) -> tuple[tuple[Planned, ...], list[Result]]:
     """Leave out the sections from which the repository's resource tags exempt it.
 
@@ -150,28 +167,26 @@ def _without_exempt(
     call for it. Where they cannot be read, nothing is written.
     """
     acting = [one for one in planned if isinstance(one.plan, Put | Violation)]
-    if not acting:
+    if not acting and not unread:
         return planned, []
-    tags = read.facts.resource_tags
-    if tags is None:
-        try:
-            tags = ports.settings.resource_tags(creation.repository_name)
-        except (AwsError, RefusedError) as error:
-            idle = tuple(one for one in planned if one not in acting)
-            what = f"could not be judged, as the tag {EXEMPT_TAG} could not be read: {error}"
-            return idle, [failed(one, f"{one.setting.section} {what}") for one in acting]
-    return tuple(one for one in planned if not is_exempt(tags, one.setting.section)), []
+    try:
+        tags = _resource_tags(read, creation, ports)
+    except (AwsError, RefusedError) as error:
+        idle = tuple(one for one in planned if one not in acting)
+        what = f"could not be judged, as the resource tag {EXEMPT_TAG} could not be read: {error}"
+        may_heal = not isinstance(error, RefusedError)
+        unknown = [failed(one, f"{one.setting.section} {what}", may_heal=may_heal) for one in acting]
+        return idle, [*unread, *unknown]
+    judged = tuple(one for one in planned if not is_exempt(tags, one.setting.section))
+    return judged, [one for one in unread if not is_exempt(tags, one.setting.section)]
 
 
-def _told(planned: Planned) -> Iterator[Result]:
-    """Say what is not written: what would be, what stays, and what nobody can change."""
-    match planned.plan:
-        case Put() as put if planned.decided.mode is Mode.AUDIT:
-            yield told(planned, SettingStatus.WOULD_CHANGE, change_text(planned.setting, put))
-        case Kept(reason):
-            yield told(planned, SettingStatus.KEPT, reason)
-        case Violation(reason, next_step):
-            yield told(planned, SettingStatus.VIOLATION, reason, next_step)
+def _resource_tags(read: Read, creation: RepositoryCreation, ports: ConfigurationPorts) -> Mapping[str, str]:
+    if read.facts.resource_tags is not None:
+        return read.facts.resource_tags
+    if (error := read.unread.get("resource_tags")) is not None:
+        raise error
+    return ports.settings.resource_tags(creation.repository_name)
 
 
 def _quiet_reason(results: list[Result], creation: RepositoryCreation) -> str:

@@ -1,24 +1,27 @@
 """Writing settings, each on its own: journaled before and after, safe to repeat and to interrupt anywhere."""
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, Protocol
 
 from ecr_warden.domain.events import RepositoryCreation
 from ecr_warden.domain.images import Change
 from ecr_warden.domain.outcomes import SettingOutcome, SettingStatus, change_id
-from ecr_warden.domain.policy import Destination
+from ecr_warden.domain.policy import Mode
 from ecr_warden.domain.settings.current import RegistryDestination
 from ecr_warden.domain.settings.decide import Planned
-from ecr_warden.domain.settings.plans import Put, Setting
-from ecr_warden.domain.settings.replication import backfill_destinations, replication_rules
+from ecr_warden.domain.settings.grouping import ordered
+from ecr_warden.domain.settings.plans import Kept, Put, Setting, Violation
+from ecr_warden.domain.settings.replication import at, backfill_destinations, replication_rules
 from ecr_warden.domain.settings.wording import change_text
 from ecr_warden.errors import AwsError, BusyError, RefusedError
 from ecr_warden.ports import Journal, Locks, Progress, SettingsRegistry
 from ecr_warden.use_cases.settings_facts import MOST_AT_ONCE
 
+logger = logging.getLogger(__name__)
 # One document for the whole registry each.
 REGISTRY_WIDE: Final = frozenset({Setting.REPLICATION, Setting.REGISTRY_SCANNING})
 _LOCK_TRIES: Final = 40
@@ -51,11 +54,16 @@ class ChangePorts(Protocol):
 
 @dataclass(frozen=True)
 class Result:
-    """What came of one setting, and the journal's entry, if there is one."""
+    """What came of one setting.
+
+    ``change_id`` is the journal's entry, where something was written, even if more was to follow and failed.
+    ``may_heal`` is of a failure: whether it may be gone by the next try, without anybody's doing.
+    """
 
     setting: Setting
     outcome: SettingOutcome
     change_id: str | None = None
+    may_heal: bool = False
 
 
 def write_all(
@@ -85,17 +93,20 @@ def write_all(
     """
     if not planned:
         return []
+    # Built here: several threads at once would build them several times.
+    _ = ports.journal, ports.locks
 
-    def write(one: Planned) -> Result | None:
+    def write(one: Planned) -> Iterator[Result]:
         try:
             if one.setting in REGISTRY_WIDE:
-                return _write_alone(one, creation, ports, plan_again)
-            return _write(one, creation, ports)
+                yield from _write_alone(one, creation, ports, plan_again)
+            else:
+                yield _write(one, creation, ports)
         except (AwsError, RefusedError, BusyError) as error:
-            return failed(one, f"{_text(one)}: {error}")
+            yield failed(one, f"{_text(one)}: {error}", may_heal=not isinstance(error, RefusedError))
 
     with ThreadPoolExecutor(MOST_AT_ONCE) as pool:
-        return [result for result in pool.map(write, planned) if result is not None]
+        return [result for results in pool.map(lambda one: list(write(one)), planned) for result in results]
 
 
 def _write_alone(
@@ -103,7 +114,7 @@ def _write_alone(
     creation: RepositoryCreation,
     ports: ChangePorts,
     plan_again: Callable[[Planned], Planned],
-) -> Result | None:
+) -> Iterator[Result]:
     """Write what is one document for the whole registry, as the only writer, on what is there now.
 
     The document has no version, so that of two writers that read it at once one would undo the other.
@@ -113,9 +124,11 @@ def _write_alone(
     _lock(name, holder, ports)
     try:
         now = plan_again(planned)
-        return _write(now, creation, ports) if isinstance(now.plan, Put) else None
+        if isinstance(now.plan, Put):
+            yield _write(now, creation, ports)
+        yield from untouched(now)
     finally:
-        ports.locks.release(name, holder)
+        _unlock(name, holder, ports)
 
 
 def _lock(name: str, holder: str, ports: ChangePorts) -> None:
@@ -126,36 +139,54 @@ def _lock(name: str, holder: str, ports: ChangePorts) -> None:
     raise BusyError(f"another writer has been changing {name} for {_LOCK_TRIES * _LOCK_PAUSE:.0f} seconds")
 
 
+def _unlock(name: str, holder: str, ports: ChangePorts) -> None:
+    try:
+        ports.locks.release(name, holder)
+    except AwsError as error:
+        # It ends by itself, and what was written is written.
+        logger.warning("a lock was not given back: %s", error, extra={"lock": name})
+
+
 def _write(planned: Planned, creation: RepositoryCreation, ports: ChangePorts) -> Result:
     put = planned.plan
     if not isinstance(put, Put):  # pragma: no cover  # whoever calls writes puts alone
         raise TypeError(f"{planned.setting} has nothing to write")
     change = _change(planned, put, creation, ports.now())
     if ports.journal.begin(change) is Progress.DONE:
-        what = f"{planned.setting.section} was set for this event before, and somebody has changed it since"
-        return _result(planned, SettingStatus.KEPT, what, change.id)
-    text = _text(planned) + _put(planned, put, change, creation, ports)
-    return _result(planned, SettingStatus.CHANGED, text, change.id)
-
-
-def _text(planned: Planned) -> str:
-    return change_text(planned.setting, planned.plan) if isinstance(planned.plan, Put) else ""
-
-
-def _put(planned: Planned, put: Put, change: Change, creation: RepositoryCreation, ports: ChangePorts) -> str:
-    """Write one setting and close its entry; give what is to be said beside."""
+        what = f"{planned.setting.section} was set for this event before, and is otherwise by now: it stays"
+        return _result(planned, SettingStatus.CHANGED, what, change.id)
     try:
         ports.settings.put(planned.setting, creation.repository_name, put.after)
     except RefusedError:
         # Surely not made. Any other error leaves the entry open: the next delivery finds out.
         ports.journal.cancel(change.id)
         raise
-    said = ""
-    if planned.setting is Setting.REPLICATION and planned.decided.settings.backfill:
-        before = replication_rules(put.before or {})
-        said = _backfill(backfill_destinations(before, replication_rules(put.after)), ports)
-    ports.journal.finish(change.id)
-    return said
+    grown = _grown(planned, put)
+    return _finish(planned, _text(planned), change.id, grown, ports)
+
+
+def _grown(planned: Planned, put: Put) -> tuple[RegistryDestination, ...]:
+    """Give the destinations to which what was pushed before is to be replicated now."""
+    if planned.setting is not Setting.REPLICATION or not planned.decided.settings.backfill:
+        return ()
+    return backfill_destinations(replication_rules(put.before or {}), replication_rules(put.after))
+
+
+def _finish(
+    planned: Planned,
+    text: str,
+    entry: str,
+    destinations: tuple[RegistryDestination, ...],
+    ports: ChangePorts,
+) -> Result:
+    """Start backfills and close the journal's entry of a setting that is written."""
+    try:
+        text += _backfill(destinations, ports)
+        ports.journal.finish(entry)
+    except (AwsError, RefusedError) as error:
+        what = f"{text}: this is done, and what was to follow failed: {error}"
+        return failed(planned, what, may_heal=not isinstance(error, RefusedError), entry=entry)
+    return _result(planned, SettingStatus.CHANGED, text, entry)
 
 
 def _backfill(destinations: tuple[RegistryDestination, ...], ports: ChangePorts) -> str:
@@ -175,43 +206,69 @@ def _backfill(destinations: tuple[RegistryDestination, ...], ports: ChangePorts)
     return f" ({'; '.join(said)})" if said else ""
 
 
-def written_before(planned: Planned, creation: RepositoryCreation, ports: ChangePorts) -> Result | None:
-    """Find what an earlier delivery of the event wrote, and close what it left open; ``None``: nothing."""
-    entry = _change_id(planned, creation)
+def written_before(
+    compliant: list[Planned], creation: RepositoryCreation, ports: ChangePorts
+) -> Iterator[Result]:
+    """Find what earlier deliveries of the event wrote, and close what they left open."""
+    entries = {_change_id(one, creation): one for one in compliant}
+    if not entries:
+        return
     try:
-        progress = ports.journal.progress(entry)
-        if progress is Progress.NEW:
-            return None
-        text = f"{planned.setting.section} as the policy wants it"
-        if progress is Progress.BEGUN:
-            if planned.setting is Setting.REPLICATION and planned.decided.settings.backfill:
-                places = planned.decided.settings.destinations
-                text += _backfill(tuple(_place(one, creation) for one in places), ports)
-            ports.journal.finish(entry)
-    except (AwsError, RefusedError) as error:
-        return failed(planned, f"{planned.setting.section}: {error}")
-    return _result(planned, SettingStatus.CHANGED, text, entry)
+        progress = ports.journal.progress_of(entries.keys())
+    except AwsError as error:
+        what = f"whether anything was set for this event before is not known: {error}"
+        yield failed(compliant[0], what, may_heal=True)
+        return
+    for entry, one in entries.items():
+        text = f"{one.setting.section} as the policy wants it"
+        match progress.get(entry, Progress.NEW):
+            case Progress.DONE:
+                yield _result(one, SettingStatus.CHANGED, text, entry)
+            case Progress.BEGUN:
+                yield _finish(one, text, entry, _wanted_backfills(one, creation), ports)
 
 
-def _place(destination: Destination, creation: RepositoryCreation) -> RegistryDestination:
-    return RegistryDestination(destination.region, destination.account or creation.account)
+def _wanted_backfills(planned: Planned, creation: RepositoryCreation) -> tuple[RegistryDestination, ...]:
+    """Give all of a rule's destinations: to which of them its filters grew is not known any more."""
+    if planned.setting is not Setting.REPLICATION or not planned.decided.settings.backfill:
+        return ()
+    itself = RegistryDestination(creation.region, creation.account)
+    return ordered(at(planned.decided.settings.destinations, creation.account) - {itself})
 
 
-def failed(planned: Planned, what: str) -> Result:
+def untouched(planned: Planned) -> Iterator[Result]:
+    """Say what is not written: what would be, what stays, and what nobody can change."""
+    match planned.plan:
+        case Put() if planned.decided.mode is Mode.AUDIT:
+            yield _result(planned, SettingStatus.WOULD_CHANGE, _text(planned), None)
+        case Kept(reason):
+            yield _result(planned, SettingStatus.KEPT, reason, None)
+        case Violation(reason, next_step):
+            yield _result(planned, SettingStatus.VIOLATION, reason, None, next_step)
+
+
+def failed(planned: Planned, what: str, *, may_heal: bool, entry: str | None = None) -> Result:
     """Say that a setting could not be written, or looked at."""
-    return _result(planned, SettingStatus.FAILED, what, None)
-
-
-def told(planned: Planned, status: SettingStatus, what: str, next_step: str = "") -> Result:
-    """Say something of a setting that nothing was written of."""
-    return _result(planned, status, what, None, next_step)
+    result = _result(planned, SettingStatus.FAILED, what, entry)
+    return replace(result, may_heal=may_heal)
 
 
 def _result(
     planned: Planned, status: SettingStatus, what: str, entry: str | None, next_step: str = ""
 ) -> Result:
-    section, rule = planned.setting.section, planned.decided.rule
-    return Result(planned.setting, SettingOutcome(section, status, what.rstrip("."), rule, next_step), entry)
+    outcome = SettingOutcome(
+        planned.setting.section,
+        status,
+        what.rstrip("."),
+        planned.decided.rule,
+        planned.decided.mode,
+        next_step,
+    )
+    return Result(planned.setting, outcome, entry)
+
+
+def _text(planned: Planned) -> str:
+    return change_text(planned.setting, planned.plan) if isinstance(planned.plan, Put) else ""
 
 
 def _change_id(planned: Planned, creation: RepositoryCreation) -> str:

@@ -5,7 +5,7 @@ from typing import Final
 
 from ecr_warden.domain.events import RepositoryCreation
 from ecr_warden.domain.outcomes import Outcome, OutcomeKind, SettingOutcome, SettingStatus, outcome_id
-from ecr_warden.domain.policy import Mode, Severity
+from ecr_warden.domain.policy import Severity
 
 # What is told decides the outcome; the first that is there gives it its rule.
 _WORST_FIRST: Final = (
@@ -29,7 +29,7 @@ _DECISIONS: Final = {
 _SAID: Final = {
     SettingStatus.CHANGED: "Changed: {}.",
     SettingStatus.WOULD_CHANGE: "Nothing was changed, as the rule is in audit mode; in enforce mode: {}.",
-    SettingStatus.FAILED: "Could not be set: {}.",
+    SettingStatus.FAILED: "Failed: {}.",
     SettingStatus.VIOLATION: "Not as the policy wants it: {}.",
     SettingStatus.KEPT: "Left as it is: {}.",
 }
@@ -49,7 +49,7 @@ def settings_outcome(
         return None
     is_incomplete = worst in {SettingStatus.FAILED, SettingStatus.VIOLATION}
     kind = OutcomeKind.REPOSITORY_INCOMPLETE if is_incomplete else OutcomeKind.REPOSITORY_CONFIGURED
-    changed = any(one.status is SettingStatus.CHANGED for one in found)
+    deciding = next(one for one in found if one.status is worst)
     return Outcome(
         id=outcome_id(
             kind,
@@ -63,13 +63,13 @@ def settings_outcome(
         repository=creation.repository_name,
         image_digest=None,
         image_tag=None,
-        mode=Mode.AUDIT if worst is SettingStatus.WOULD_CHANGE else Mode.ENFORCE,
+        mode=deciding.mode,
         decision=_DECISIONS[worst],
         action="configure",
-        changed=changed,
+        changed=any(entry is not None for _, entry in results),
         reason=_reason(found, creation),
         next_step=_next_step(worst, found),
-        rule=next(one.rule for one in found if one.status is worst),
+        rule=deciding.rule,
         severity=_SEVERITIES[worst],
         event_id=creation.event_id,
         event_time=creation.event_time,
