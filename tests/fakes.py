@@ -60,8 +60,9 @@ class FakeRegistry:
         for tag in tags:
             self.tags.setdefault(repository, {})[tag] = digest
 
-    def tags_of(self, repository, digest):
-        return sorted(tag for tag, named in self.tags.get(repository, {}).items() if named == digest)
+    def tags_of(self, repository_name, image_digest):
+        tags = self.tags.get(repository_name, {}).items()
+        return sorted(tag for tag, named in tags if named == image_digest)
 
     def _check(self, repository):
         if repository not in self.images:

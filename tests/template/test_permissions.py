@@ -24,6 +24,7 @@ ACTIONS = {
     | {
         "ecr:ListTagsForResource": "EcrRegistry.resource_tags",
         "ecr:BatchGetImage": "EcrRegistry.find_manifest, find_manifest_by_digest",
+        "ecr:DescribeImages": "EcrRegistry.tags_of",
         "ecr:PutImage": "EcrRegistry.add_tag",
         "ecr:BatchDeleteImage": "EcrRegistry.remove_tag",
         "dynamodb:PutItem": "DynamoJournal.begin",

@@ -75,8 +75,40 @@ def test_a_quarantine_is_journaled_with_before_and_after_and_closed(push, ports)
 
 def test_the_images_other_tags_stay(push, ports):
     ports.registry.push(REPOSITORY, OLD, "v1.0.0", "stable")
-    enforce(push, ports)
-    assert ports.registry.tags_of(REPOSITORY, OLD) == [QUARANTINE_TAG, "stable", "v1.0.0"]
+    enforce(push, ports, allow=("semver",))
+    assert {"stable", "v1.0.0"} <= set(ports.registry.tags_of(REPOSITORY, OLD))
+
+
+def test_an_image_that_has_an_allowed_tag_is_kept_by_it_and_not_by_a_quarantine_tag(push, ports):
+    # A lifecycle rule for quarantined images would delete it with its allowed tag.
+    ports.registry.push(REPOSITORY, OLD, "v1.0.0", "stable")
+    outcome = enforce(push, ports, allow=("semver",)).outcome
+    assert ports.registry.tags_of(REPOSITORY, OLD) == ["stable", "v1.0.0"]
+    assert outcome.changed
+    assert outcome.reason.endswith("The tag latest was taken from the image, which keeps v1.0.0.")
+    assert outcome.next_step == "Use v1.0.0 in place of latest."
+    assert ports.journal.done == set(outcome.change_ids)
+
+
+def test_an_image_whose_other_tags_are_denied_too_keeps_its_quarantine_tag(push, ports):
+    ports.registry.push(REPOSITORY, OLD, "stable")
+    enforce(push, ports, allow=("semver",))
+    assert QUARANTINE_TAG in ports.registry.tags_of(REPOSITORY, OLD)
+
+
+def test_the_quarantine_tag_that_is_not_needed_goes_by_the_next_delivery_where_the_first_died(push, ports):
+    ports.registry.push(REPOSITORY, OLD, "v1.0.0")
+    tags_of = ports.registry.tags_of
+
+    def fail(*_arguments):
+        raise FaultError("tags_of")
+
+    ports.registry.tags_of = fail
+    with pytest.raises(FaultError):
+        enforce(push, ports, allow=("semver",))
+    ports.registry.tags_of = tags_of
+    enforce(push, ports, allow=("semver",))
+    assert ports.registry.tags_of(REPOSITORY, OLD) == ["v1.0.0"]
 
 
 def test_twice_delivered_is_once_done_and_the_same_outcome(push, ports):
@@ -335,7 +367,7 @@ def test_the_next_step_names_what_is_allowed(push, ports):
     assert "semver, release-*" in handled.outcome.next_step
 
 
-CALLS = {TagAction.QUARANTINE: 8, TagAction.DELETE: 8, TagAction.NOTIFY: 3}
+CALLS = {TagAction.QUARANTINE: 9, TagAction.DELETE: 8, TagAction.NOTIFY: 3}
 
 
 def faulty(ports, **options):

@@ -14,6 +14,7 @@ from ecr_warden_cli.policy.base import Model, Text
 
 _EXCLUSION: Final = re.compile(r"[0-9a-zA-Z._*-]{1,128}", re.ASCII)
 _DESTINATION: Final = re.compile(r"(?:\d{12}/)?[a-z]{2,}(?:-[a-z]+)+-\d+", re.ASCII)
+_KEY_ARN: Final = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+", re.ASCII)
 _PLACEHOLDER_LIKE: Final = re.compile(r"\{[^}]*\}?")
 PLACEHOLDERS: Final = ("{creator}", "{created_at}")
 
@@ -175,6 +176,11 @@ class EncryptionModel(Model):
     def _key_goes_with_kms(self) -> Self:
         if self.kms_key is not None and self.type == "AES256":
             raise ValueError("kms_key goes with KMS or KMS_DSSE: AES256 uses a key of ECR's own")
+        if self.kms_key is not None and not _KEY_ARN.fullmatch(self.kms_key):
+            raise ValueError(
+                f"{self.kms_key!r} is no key's ARN: ECR says which key it is by that alone, as in "
+                "arn:aws:kms:eu-west-1:111111111111:key/1234abcd-…"
+            )
         return self
 
 

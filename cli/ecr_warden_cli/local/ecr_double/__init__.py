@@ -9,8 +9,8 @@ Simulated here, after the API's model and AWS's documentation:
   index), and the events that ECR sends of them;
 - paging of DescribeRepositories, DescribeImages and ListImages, with their filters;
 - CreateRepository with CloudTrail's event of each call, and of the repositories that ECR makes itself;
-- PutImageTagMutability, PutLifecyclePolicy; DescribeRegistry and PutReplicationConfiguration, the
-  registry's scanning configuration; repository creation templates;
+- PutImageTagMutability, PutLifecyclePolicy, SetRepositoryPolicy, TagResource; DescribeRegistry and
+  PutReplicationConfiguration, the registry's scanning configuration; repository creation templates;
 - replication backfills, lifecycle previews, storage classes.
 
 Not simulated: layers that are missing, the rates of calls, quotas on repositories and templates,
@@ -85,9 +85,11 @@ _OPERATIONS: Final[dict[str, Handler]] = {
     "PutLifecyclePolicy": repositories.put_lifecycle_policy,
     "PutRegistryScanningConfiguration": registry.put_registry_scanning_configuration,
     "PutReplicationConfiguration": registry.put_replication_configuration,
+    "SetRepositoryPolicy": repositories.set_repository_policy,
     "StartLifecyclePolicyPreview": lifecycle_preview.start,
     "StartReplicationBackfill": backfill.start,
     "StopReplicationBackfill": backfill.stop,
+    "TagResource": repositories.tag_resource,
     "UpdateRepositoryCreationTemplate": templates.update,
 }
 

@@ -6,7 +6,12 @@ from typing import Any
 from moto.ecr.models import ECRBackend, Repository, RepositoryUpdateProperty
 
 from ecr_warden_cli.local.ecr_double.api import Parameters, named, page, refuse_pages_of
-from ecr_warden_cli.local.ecr_double.validation import check_lifecycle_text, check_mutability, check_tags
+from ecr_warden_cli.local.ecr_double.validation import (
+    check_lifecycle_text,
+    check_mutability,
+    check_policy_text,
+    check_tags,
+)
 
 
 def make_repository(backend: ECRBackend, name: str, settings: Parameters | None = None) -> Repository:
@@ -69,3 +74,18 @@ def put_lifecycle_policy(backend: ECRBackend, parameters: Parameters) -> dict[st
         "repositoryName": repository.name,
         "lifecyclePolicyText": text,
     }
+
+
+def set_repository_policy(backend: ECRBackend, parameters: Parameters) -> dict[str, Any]:
+    """Store a repository's policy as it is given."""
+    repository, text = named(backend, parameters), parameters["policyText"]
+    check_policy_text(text)
+    repository.policy = text
+    return {"registryId": repository.registry_id, "repositoryName": repository.name, "policyText": text}
+
+
+def tag_resource(backend: ECRBackend, parameters: Parameters) -> dict[str, Any]:
+    """Give a repository resource tags."""
+    check_tags(parameters["tags"])
+    backend.tag_resource(parameters["resourceArn"], parameters["tags"])
+    return {}

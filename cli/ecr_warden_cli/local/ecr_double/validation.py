@@ -1,6 +1,7 @@
 """What ECR does not take: the limits of its API's model, and those that only its documentation has."""
 
 import json
+import re
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, Final
@@ -14,6 +15,7 @@ from ecr_warden_cli.local.ecr_double.api import Handler, Parameters, error, inva
 
 _TAGS: Final = 50
 _TAG_KEY, _TAG_VALUE = 128, 256
+_TAG_TEXT: Final = re.compile(r"[\w .:/=+@-]*")
 _PLAIN: Final = "MUTABLE"
 _EXCLUDING: Final = "_WITH_EXCLUSION"
 
@@ -106,6 +108,31 @@ def check_tags(tags: list[dict[str, str]]) -> None:
             "InvalidTagParameterException",
             f"A tag's key has at most {_TAG_KEY} characters, and its value {_TAG_VALUE}",
         )
+    if any(not _TAG_TEXT.fullmatch(tag["Key"] + tag["Value"]) for tag in tags):
+        raise error("InvalidTagParameterException", "A tag has letters, digits, spaces and _.:/=+-@ alone")
+
+
+def check_policy_text(text: str) -> None:
+    """Refuse a repository's policy that ECR refuses."""
+    try:
+        document = json.loads(text)
+    except ValueError:
+        document = None
+    statements = document.get("Statement", []) if isinstance(document, dict) else []
+    statements = statements if isinstance(statements, list) else [statements]
+    if not statements or any(not _is_statement(one) for one in statements):
+        raise invalid("PolicyText", "Invalid repository policy provided")
+
+
+def _is_statement(statement: object) -> bool:
+    # A repository's policy says of whom and what, and never of which resource.
+    return (
+        isinstance(statement, dict)
+        and statement.get("Effect") in {"Allow", "Deny"}
+        and ("Principal" in statement or "NotPrincipal" in statement)
+        and ("Action" in statement or "NotAction" in statement)
+        and not {"Resource", "NotResource"} & statement.keys()
+    )
 
 
 def check_lifecycle_text(text: str) -> None:

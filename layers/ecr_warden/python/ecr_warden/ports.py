@@ -33,6 +33,9 @@ class Registry(Protocol):
     def find_manifest_by_digest(self, repository_name: str, image_digest: str) -> Manifest | None:
         """Give an image's manifest, or ``None`` if there is no such image."""
 
+    def tags_of(self, repository_name: str, image_digest: str) -> tuple[str, ...]:
+        """Give an image's tags; none where there is no such image."""
+
     def add_tag(self, repository_name: str, manifest: Manifest, image_tag: str) -> None:
         """Give an image one more tag; that it has it already is well.
 

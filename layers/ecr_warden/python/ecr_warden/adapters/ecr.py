@@ -52,6 +52,19 @@ class EcrRegistry:
             raise AwsError(f"{what}: {failures[0].get('failureCode')}: {failures[0].get('failureReason')}")
         return None
 
+    def tags_of(self, repository_name: str, image_digest: str) -> tuple[str, ...]:
+        """Give an image's tags; none where there is no such image."""
+        with translated(f"reading the tags of {repository_name} {image_digest}"):
+            try:
+                answer = self._client.describe_images(
+                    repositoryName=repository_name, imageIds=[{"imageDigest": image_digest}]
+                )
+            except ClientError as error:
+                if code_of(error) == "ImageNotFoundException":
+                    return ()
+                raise
+        return tuple(tag for image in answer["imageDetails"] for tag in image.get("imageTags", []))
+
     def add_tag(self, repository_name: str, manifest: Manifest, image_tag: str) -> None:
         """Give an image one more tag; that it has it already is well."""
         with translated(f"tagging {repository_name} {manifest.digest} as {image_tag}"):

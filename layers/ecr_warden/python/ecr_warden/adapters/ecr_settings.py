@@ -53,6 +53,9 @@ def refusable(what: str) -> Iterator[None]:
             if code_of(error) in _REFUSALS:
                 raise RefusedError(f"{what}: {error}") from error
             raise
+        except (KeyError, TypeError, ValueError) as error:
+            # Something that is newer than this version: the rest is not to suffer from it.
+            raise RefusedError(f"{what}: ECR's answer is not understood: {error!r}") from error
 
 
 class EcrSettings:
@@ -66,19 +69,9 @@ class EcrSettings:
     def describe(self, repository_name: str) -> Repository:
         """Give what DescribeRepositories says."""
         with refusable(f"describing {repository_name}"):
-            answer = self._client.describe_repositories(repositoryNames=[repository_name])
-        (found,) = answer["repositories"]
-        encryption = found.get("encryptionConfiguration")
-        filters = found.get("imageTagMutabilityExclusionFilters", [])
-        return Repository(
-            name=found["repositoryName"],
-            mutability=Mutability(
-                found.get("imageTagMutability", "MUTABLE"), tuple(one["filter"] for one in filters)
-            ),
-            scan_on_push=found.get("imageScanningConfiguration", {}).get("scanOnPush", False),
-            encryption_type=encryption["encryptionType"] if encryption else "AES256",
-            kms_key=encryption.get("kmsKey") if encryption else None,
-        )
+            answer: Any = self._client.describe_repositories(repositoryNames=[repository_name])
+            (found,) = answer["repositories"]
+            return _repository(found)
 
     def lifecycle_policy(self, repository_name: str) -> Mapping[str, Any] | None:
         """Give the lifecycle policy's document, or ``None``."""
@@ -89,7 +82,7 @@ class EcrSettings:
                 if code_of(error) == "LifecyclePolicyNotFoundException":
                     return None
                 raise
-        return _document(answer["lifecyclePolicyText"])
+            return _document(answer["lifecyclePolicyText"])
 
     def repository_policy(self, repository_name: str) -> Mapping[str, Any] | None:
         """Give the repository policy's document, or ``None``."""
@@ -100,7 +93,7 @@ class EcrSettings:
                 if code_of(error) == "RepositoryPolicyNotFoundException":
                     return None
                 raise
-        return _document(answer["policyText"])
+            return _document(answer["policyText"])
 
     def resource_tags(self, repository_name: str) -> dict[str, str]:
         """Give the repository's resource tags."""
@@ -112,13 +105,13 @@ class EcrSettings:
         """Give the registry's replication rules."""
         with refusable("reading the registry's replication"):
             answer: Any = self._client.describe_registry()
-        return replication_rules(answer.get("replicationConfiguration", {}))
+            return replication_rules(answer.get("replicationConfiguration", {}))
 
     def scanning(self) -> RegistryScanning:
         """Give the registry's scanning configuration."""
         with refusable("reading the registry's scanning"):
             answer: Any = self._client.get_registry_scanning_configuration()
-        return registry_scanning(answer.get("scanningConfiguration", {}))
+            return registry_scanning(answer.get("scanningConfiguration", {}))
 
     def put(self, setting: Setting, repository_name: str, value: Mapping[str, Any]) -> None:
         """Write one setting; ``value`` is as planners' ``Put`` has it."""
@@ -181,6 +174,19 @@ class EcrSettings:
                 if code_of(error) in _BUSY:
                     raise BusyError(f"{what}: {error}") from error
                 raise
+
+
+def _repository(found: Mapping[str, Any]) -> Repository:
+    encryption = found.get("encryptionConfiguration") or {"encryptionType": "AES256"}
+    filters = found.get("imageTagMutabilityExclusionFilters", [])
+    mode = found.get("imageTagMutability", "MUTABLE")
+    return Repository(
+        name=found["repositoryName"],
+        mutability=Mutability(mode, tuple(one["filter"] for one in filters)),
+        scan_on_push=found.get("imageScanningConfiguration", {}).get("scanOnPush", False),
+        encryption_type=encryption["encryptionType"],
+        kms_key=encryption.get("kmsKey"),
+    )
 
 
 def _document(text: str) -> Mapping[str, Any]:

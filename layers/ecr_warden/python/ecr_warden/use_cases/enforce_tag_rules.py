@@ -59,7 +59,7 @@ def enforce_tag_rules(push: ImageAction, *, policy: Policy, ports: EnforcementPo
     try:
         if is_exempt(ports.registry.resource_tags(push.repository_name), "tags"):
             return Handled(Allowed(f"the repository's resource tag {EXEMPT_TAG} exempts it from tag rules"))
-        acted = _act(push, decision, ports)
+        acted = _act(push, decision, ports, policy)
     except RepositoryGoneError:
         acted = Acted(
             changed=False,
@@ -67,13 +67,13 @@ def enforce_tag_rules(push: ImageAction, *, policy: Policy, ports: EnforcementPo
             next_step="Nothing is left to do.",
             is_gone=True,
         )
-    outcome = _outcome(push, decision, _with_expiry(acted, push, decision, policy))
+    outcome = _outcome(push, decision, _with_expiry(acted, push, policy))
     ports.publisher.publish(outcome)
     _count(decision, acted, ports.metrics)
     return Handled(decision, outcome)
 
 
-def _act(push: ImageAction, violation: Violation, ports: EnforcementPorts) -> Acted:
+def _act(push: ImageAction, violation: Violation, ports: EnforcementPorts, policy: Policy) -> Acted:
     if violation.mode is Mode.AUDIT:
         return advise_only(push, violation, ports)
     # One event asks for one change, so the outcome's id names it.
@@ -82,14 +82,25 @@ def _act(push: ImageAction, violation: Violation, ports: EnforcementPorts) -> Ac
         case TagAction.NOTIFY:
             return advise_only(push, violation, ports)
         case TagAction.QUARANTINE:
-            return quarantine(push, violation, change_id, ports)
+            return quarantine(
+                push,
+                violation,
+                change_id,
+                ports,
+                passes=lambda tag: _passes(push, tag, policy),
+            )
         case TagAction.DELETE:
             return delete(push, violation, change_id, ports)
         case never:  # pragma: no cover  # mypy proves it
             assert_never(never)
 
 
-def _with_expiry(acted: Acted, push: ImageAction, violation: Violation, policy: Policy) -> Acted:
+def _passes(push: ImageAction, tag: str, policy: Policy) -> bool:
+    """Tell whether a tag is one that the policy allows; one that it does not judge is not."""
+    return isinstance(judge_push(replace(push, image_tag=tag), policy), Allowed)
+
+
+def _with_expiry(acted: Acted, push: ImageAction, policy: Policy) -> Acted:
     """Say until when a quarantined image is kept, where the policy's lifecycle deletes it.
 
     ECR's lifecycle rules know no image that has only quarantine tags: one that is tagged again is deleted
@@ -98,7 +109,7 @@ def _with_expiry(acted: Acted, push: ImageAction, violation: Violation, policy: 
     lifecycle: Lifecycle | None = resolve(policy, push.repository_name, "lifecycle").rules
     if lifecycle is None or lifecycle.document is not None:
         return acted
-    if not acted.changed or violation.action is not TagAction.QUARANTINE:
+    if acted.kept_as is None:
         return acted
     expiry = (
         f"The policy's lifecycle deletes it {lifecycle.quarantine_days} days after its push, whatever "

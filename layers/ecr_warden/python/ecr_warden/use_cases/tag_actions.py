@@ -12,7 +12,7 @@ from typing import Final, Protocol, TypeGuard
 
 from ecr_warden.domain.events import ImageAction
 from ecr_warden.domain.images import Change, Manifest
-from ecr_warden.domain.quarantine import quarantine_tag
+from ecr_warden.domain.quarantine import quarantine_tag, quarantined_digest
 from ecr_warden.domain.tag_rules import Violation
 from ecr_warden.errors import AwsError, RefusedError
 from ecr_warden.ports import Journal, Progress, Registry, Usage
@@ -47,6 +47,7 @@ class Acted:
 
     ``what`` and ``next_step`` are sentences for people. ``is_gone``: there was nothing left to act on.
     ``is_harmful``: an image lost what it should have kept. ``is_repeat``: an earlier delivery did it all.
+    ``kept_as``: the image's quarantine tag, while it has it.
     """
 
     changed: bool
@@ -56,10 +57,40 @@ class Acted:
     is_gone: bool = False
     is_harmful: bool = False
     is_repeat: bool = False
+    kept_as: str | None = None
 
 
-def quarantine(push: ImageAction, violation: Violation, change_id: str, ports: TagActionPorts) -> Acted:
-    """Give the image its quarantine tag, then take the denied tag from it; the digest stays."""
+def quarantine(
+    push: ImageAction,
+    violation: Violation,
+    change_id: str,
+    ports: TagActionPorts,
+    *,
+    passes: Callable[[str], bool],
+) -> Acted:
+    """Give the image its quarantine tag, then take the denied tag from it; the digest stays.
+
+    ``passes`` tells of a tag whether the policy allows it. An image that has such a tag is kept by it: its
+    quarantine tag goes again, or a lifecycle rule for quarantined images would delete it with all its tags.
+    """
+    acted = _quarantine(push, violation, change_id, ports)
+    if acted.kept_as is None:
+        return acted
+    tags = ports.registry.tags_of(push.repository_name, push.image_digest)
+    allowed = [tag for tag in tags if quarantined_digest(tag) is None and passes(tag)]
+    if not allowed or acted.kept_as not in tags:
+        return acted
+    ports.registry.remove_tag(push.repository_name, acted.kept_as)
+    names = ", ".join(sorted(allowed))
+    return replace(
+        acted,
+        what=f"The tag {violation.image_tag} was taken from the image, which keeps {names}.",
+        next_step=f"Use {names} in place of {violation.image_tag}.",
+        kept_as=None,
+    )
+
+
+def _quarantine(push: ImageAction, violation: Violation, change_id: str, ports: TagActionPorts) -> Acted:
     kept_as = quarantine_tag(push.image_digest, violation.image_tag)
     removal = _Removal(
         push,
@@ -73,6 +104,7 @@ def quarantine(push: ImageAction, violation: Violation, change_id: str, ports: T
             "was taken from it.",
             next_step=f"{_push_again(violation)} Until then it can be pulled as {kept_as} or by its digest.",
             change_ids=(change_id,),
+            kept_as=kept_as,
         ),
     )
     manifest = removal.named()

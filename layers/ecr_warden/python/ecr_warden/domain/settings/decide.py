@@ -1,12 +1,12 @@
 """What a repository has is compared with what the policy wants, section by section."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from ecr_warden.domain.console import partition
 from ecr_warden.domain.events import RepositoryCreation
-from ecr_warden.domain.policy import Policy, Replication, ScanFrequency, Scanning
+from ecr_warden.domain.policy import Mode, Policy, Replication, ScanFrequency, Scanning
 from ecr_warden.domain.resolution import Decided
 from ecr_warden.domain.settings.current import (
     RegistryDestination,
@@ -18,7 +18,7 @@ from ecr_warden.domain.settings.encryption import plan_encryption
 from ecr_warden.domain.settings.grouping import given, wanted_for
 from ecr_warden.domain.settings.lifecycle import plan_lifecycle
 from ecr_warden.domain.settings.narrowing import own_destinations, own_prefix, own_wildcard
-from ecr_warden.domain.settings.plans import Compliant, Plan, Setting, Violation
+from ecr_warden.domain.settings.plans import Compliant, Kept, Plan, Setting, Violation
 from ecr_warden.domain.settings.replication import at, plan_replication, wanted_replication
 from ecr_warden.domain.settings.repository_policy import plan_repository_policy
 from ecr_warden.domain.settings.resource_tags import missing_tags, plan_resource_tags, wanted_tags
@@ -97,8 +97,21 @@ def _scanning(about: _About, decided: Decided) -> _Plans:
         yield Setting.SCAN_ON_PUSH, plan
 
 
+def _as_if_enforced(about: _About, decided: Decided) -> Policy:
+    """Give the policy by which one document for the whole registry is planned.
+
+    Where the deciding rule is only audited, that is this rule alone, as if it were enforced: people are told
+    what it would change, and nothing of what other rules do.
+    """
+    if decided.mode is Mode.ENFORCE:
+        return about.policy
+    # By identity: rules that are the same, on one line, are equal.
+    own = next(one for one in about.policy.rules if getattr(one, decided.section) is decided.settings)
+    return replace(about.policy, rules=(replace(own, mode=Mode.ENFORCE),))
+
+
 def _registry_scanning(about: _About, decided: Decided) -> Plan:
-    wanted = wanted_scanning(about.policy) or WantedScanning()
+    wanted = wanted_scanning(_as_if_enforced(about, decided)) or WantedScanning()
     section: Scanning = decided.settings
     name, frequency = about.creation.repository_name, section.frequency or ScanFrequency.MANUAL
     rules = (*wanted.rules, *about.facts.scanning.rules)
@@ -107,16 +120,22 @@ def _registry_scanning(about: _About, decided: Decided) -> Plan:
         if own is None:
             return _inexpressible("scanning", "filter", about.creation)
         wanted = with_filter(wanted, frequency, own)
-    return plan_registry_scanning(about.facts.scanning, wanted, override=decided.override)
+    plan = plan_registry_scanning(about.facts.scanning, wanted, override=decided.override)
+    if isinstance(plan, Kept):
+        # Whoever chose it for the registry did not for this repository, which is not scanned as it should be.
+        return Violation(plan.reason, "Switch the registry's scanning, or give the rule override: true")
+    return plan
 
 
 def _replication(about: _About, decided: Decided) -> _Plans:
-    yield Setting.REPLICATION, _planned_replication(about, decided.settings)
+    yield Setting.REPLICATION, _planned_replication(about, decided)
 
 
-def _planned_replication(about: _About, section: Replication) -> Plan:
+def _planned_replication(about: _About, decided: Decided) -> Plan:
+    section: Replication = decided.settings
     account, name = about.creation.account, about.creation.repository_name
-    wanted = wanted_replication(about.policy, account=account, region=about.creation.region)
+    policy = _as_if_enforced(about, decided)
+    wanted = wanted_replication(policy, account=account, region=about.creation.region)
     if not section.narrow:
         return plan_replication(about.facts.replication, wanted)
     itself = RegistryDestination(about.creation.region, account)

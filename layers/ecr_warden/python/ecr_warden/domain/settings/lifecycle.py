@@ -160,6 +160,30 @@ def _shorthand_problems(lifecycle: Lifecycle) -> Iterator[str]:
 
 def lifecycle_warnings(lifecycle: Lifecycle) -> list[str]:
     """Say what a section that ECR takes does otherwise than one may think; sentences without their stops."""
+    return [*_kept_quarantined(lifecycle), *_idle(lifecycle)]
+
+
+def _kept_quarantined(lifecycle: Lifecycle) -> Iterator[str]:
+    for pattern in lifecycle.keep:
+        if _may_both_match(pattern, QUARANTINE_PATTERN):
+            yield (
+                f"keep has {pattern!r}, which quarantine tags may match: such images are kept too, and not "
+                f"deleted after {lifecycle.quarantine_days} days; begin it with what your own tags begin with"
+            )
+
+
+def _may_both_match(one: str, other: str) -> bool:
+    """Tell whether some tag matches two patterns, whose ``*`` stands for any characters."""
+    if not one or not other:
+        return not (one + other).strip("*")
+    if one[0] == "*":
+        return _may_both_match(one[1:], other) or (other != "" and _may_both_match(one, other[1:]))
+    if other[0] == "*":
+        return _may_both_match(other, one)
+    return one[0] == other[0] and _may_both_match(one[1:], other[1:])
+
+
+def _idle(lifecycle: Lifecycle) -> list[str]:
     option = _any_rule_option(lifecycle)
     if option is None or lifecycle.archive_unpulled_after_days is None:
         return []

@@ -1,6 +1,7 @@
 """A repository's policy: who may do what with it."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -9,6 +10,13 @@ from ecr_warden.domain.settings.plans import Compliant, Kept, Plan, Put, Violati
 
 LONGEST: Final = 10_240
 _EFFECTS: Final = ("Allow", "Deny")
+_VERSIONS: Final = ("2012-10-17", "2008-10-17")
+_KEYS: Final = frozenset({"Version", "Id", "Statement"})
+# The policy is of one repository: ECR refuses a statement that says of which.
+_STATEMENT_KEYS: Final = frozenset(
+    {"Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Condition"}
+)
+_ROOT: Final = re.compile(r"arn:[a-z-]+:iam::(\d{12}):root", re.ASCII)
 Document = Mapping[str, Any]
 
 
@@ -19,7 +27,10 @@ def document_problems(document: object, *, needs_sids: bool = False) -> list[str
     statements = _statements(document)
     if not statements:
         return ["the policy has no Statement"]
-    problems = [problem for at, one in enumerate(statements, 1) for problem in _problems(one, at)]
+    problems = [f"{key} is no key of a policy" for key in sorted(set(document) - _KEYS)]
+    if document.get("Version", _VERSIONS[0]) not in _VERSIONS:
+        problems.append(f"the Version is {' or '.join(_VERSIONS)}, not {document['Version']!r}")
+    problems += [problem for at, one in enumerate(statements, 1) for problem in _problems(one, at)]
     sids = [one.get("Sid") for one in statements if isinstance(one, Mapping)]
     if needs_sids and None in sids:
         problems.append("each statement needs a Sid, by which it is merged")
@@ -36,6 +47,8 @@ def _problems(statement: object, at: int) -> Iterator[str]:
     if not isinstance(statement, Mapping):
         yield f"statement {at} is no object"
         return
+    for key in sorted(set(statement) - _STATEMENT_KEYS):
+        yield f"statement {at}: {key} is no key of a statement of a repository's policy"
     if statement.get("Effect") not in _EFFECTS:
         yield f"statement {at}: Effect is Allow or Deny"
     if "Principal" not in statement and "NotPrincipal" not in statement:
@@ -43,7 +56,7 @@ def _problems(statement: object, at: int) -> Iterator[str]:
     if "Action" not in statement and "NotAction" not in statement:
         yield f"statement {at} needs an Action"
     for action in _as_list(statement.get("Action", [])):
-        if not isinstance(action, str) or not (action == "*" or action.startswith("ecr:")):
+        if not isinstance(action, str) or not (action == "*" or action.lower().startswith("ecr:")):
             yield f"statement {at}: {action!r} is no action of ECR"
 
 
@@ -119,4 +132,6 @@ def _normal(value: object) -> object:
     if isinstance(value, list):
         parts = [_normal(inner) for inner in value]
         return parts[0] if len(parts) == 1 else sorted(parts, key=repr)
-    return value
+    # IAM gives an account as its root user.
+    root = _ROOT.fullmatch(value) if isinstance(value, str) else None
+    return root.group(1) if root else value

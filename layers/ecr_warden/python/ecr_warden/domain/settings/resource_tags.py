@@ -11,9 +11,9 @@ from ecr_warden.domain.settings.plans import Compliant, Kept, Plan, Put, Violati
 MOST_TAGS: Final = 50
 _KEY_LENGTH: Final = 128
 _VALUE_LENGTH: Final = 256
-# Letters, digits and spaces of any script, and these marks.
-_CHARACTERS: Final = re.compile(r"[\w\s.:/=+@-]*")
-_NOT_TAKEN: Final = re.compile(r"[^\w\s.:/=+@-]")
+# Letters and digits of any script, spaces, and these marks.
+_CHARACTERS: Final = re.compile(r"[\w .:/=+@-]*")
+_NOT_TAKEN: Final = re.compile(r"[^\w .:/=+@-]")
 UNKNOWN_CREATOR: Final = "unknown"
 
 

@@ -42,8 +42,13 @@ def wanted_scanning(policy: Policy) -> WantedScanning | None:
         and rule.scanning is not None
         and (rule.scanning.type or rule.scanning.frequency)
     ]
+    if not rules:
+        return None
     types = [rule.scanning.type for rule in rules if rule.scanning and rule.scanning.type]
-    return WantedScanning(next(iter(types), None), scanning_filters(rules)) if rules else None
+    filters = scanning_filters(rules)
+    # BASIC knows no continuous scanning, so that asking for it asks for the type too.
+    is_continuous = any(rule.frequency is ScanFrequency.CONTINUOUS_SCAN for rule in filters)
+    return WantedScanning(next(iter(types), ScanType.ENHANCED if is_continuous else None), filters)
 
 
 def with_filter(wanted: WantedScanning, frequency: ScanFrequency, text: str) -> WantedScanning:

@@ -1,6 +1,6 @@
 """What a change of a setting is, in words."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from ecr_warden.domain.settings.plans import Put, Setting
@@ -8,10 +8,16 @@ from ecr_warden.domain.settings.plans import Put, Setting
 
 def change_text(setting: Setting, put: Put) -> str:
     """Say from what to what a setting changes, without a stop."""
+    # A registry's documents are long, and mostly somebody else's.
+    match setting:
+        case Setting.REPLICATION:
+            return f"replication of the registry: {_added_replication(put.before or {}, put.after)}"
+        case Setting.REGISTRY_SCANNING:
+            return f"scanning of the registry: {_added_scanning(put.before or {}, put.after)}"
+        case Setting.RESOURCE_TAGS:
+            # What they were before is nothing to anybody.
+            return f"resource tags {_tags(put.after)}"
     name, say = _WORDS[setting]
-    if setting is Setting.RESOURCE_TAGS:
-        # What they were before is nothing to anybody.
-        return f"{name} {say(put.after)}"
     return f"{name} {say(put.before)} → {say(put.after)}"
 
 
@@ -45,31 +51,38 @@ def _on(value: Mapping[str, Any] | None) -> str:
     return "on" if value and value.get("scan_on_push") else "off"
 
 
-def _scanning(value: Mapping[str, Any] | None) -> str:
-    value = value or {}
-    rules = (
-        f"{rule['scanFrequency']} {', '.join(one['filter'] for one in rule['repositoryFilters'])}"
-        for rule in value.get("rules", [])
-    )
-    return "; ".join((str(value.get("scanType")), *rules))
+def _added_scanning(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+    there = {pair for rule in before.get("rules", []) for pair in _filters(rule)}
+    added = [pair for rule in after.get("rules", []) for pair in _filters(rule) if pair not in there]
+    parts = [f"{text} at {frequency} added" for frequency, text in added]
+    if before.get("scanType") != after.get("scanType"):
+        parts.insert(0, f"{before.get('scanType')} → {after.get('scanType')}")
+    return ", ".join(parts)
 
 
-def _replication(value: Mapping[str, Any] | None) -> str:
-    return "; ".join(map(_replication_rule, (value or {}).get("rules", []))) or "none"
+def _filters(rule: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    return ((rule["scanFrequency"], one["filter"]) for one in rule.get("repositoryFilters", []))
 
 
-def _replication_rule(rule: Mapping[str, Any]) -> str:
-    prefixes = ", ".join(one["filter"] for one in rule.get("repositoryFilters", [])) or "everything"
-    places = ", ".join(f"{one['registryId']}/{one['region']}" for one in rule["destinations"])
-    return f"{prefixes} to {places}"
+def _added_replication(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+    there = {pair for rule in before.get("rules", []) for pair in _pairs(rule)}
+    added: dict[str, list[str]] = {}
+    for rule in after.get("rules", []):
+        for prefix, place in _pairs(rule):
+            if (prefix, place) not in there:
+                added.setdefault(prefix, []).append(place)
+    return ", ".join(f"{prefix} to {' and '.join(places)} added" for prefix, places in added.items())
+
+
+def _pairs(rule: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    prefixes = [one["filter"] for one in rule.get("repositoryFilters") or ()] or ["everything"]
+    places = [f"{one['registryId']}/{one['region']}" for one in rule["destinations"]]
+    return ((prefix, place) for prefix in prefixes for place in places)
 
 
 _WORDS: Final[dict[Setting, tuple[str, Callable[[Mapping[str, Any] | None], str]]]] = {
     Setting.TAG_MUTABILITY: ("tag mutability", _mutability),
     Setting.LIFECYCLE: ("lifecycle policy", _rules),
-    Setting.REGISTRY_SCANNING: ("registry scanning", _scanning),
     Setting.SCAN_ON_PUSH: ("scan on push", _on),
-    Setting.REPLICATION: ("replication of the registry", _replication),
-    Setting.RESOURCE_TAGS: ("resource tags", _tags),
     Setting.REPOSITORY_POLICY: ("repository policy", _statements),
 }
