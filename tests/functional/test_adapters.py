@@ -10,10 +10,12 @@ from fakes import NOW, OUTCOME
 
 from ecr_warden.adapters.dynamodb import JOURNAL_KEPT, LOCK_HELD, DynamoJournal, DynamoLocks
 from ecr_warden.adapters.ecr import EcrRegistry
+from ecr_warden.adapters.ecr_settings import EcrSettings
 from ecr_warden.adapters.sns import SnsTopic
 from ecr_warden.adapters.usage import AwsUsage
 from ecr_warden.domain.images import Change, Manifest
 from ecr_warden.domain.policy import Channel
+from ecr_warden.domain.settings.plans import Setting
 from ecr_warden.errors import AwsError, ChannelError, PolicyError, RefusedError, RepositoryGoneError
 from ecr_warden.ports import Progress
 from ecr_warden.settings import NotifySettings
@@ -175,6 +177,27 @@ def test_a_change_that_was_not_made_is_forgotten_and_one_that_was_is_not(journal
     journal.finish("change-1")
     journal.cancel("change-1")
     assert journal.progress("change-1") is Progress.DONE
+
+
+class NewerEcr:
+    def get_registry_scanning_configuration(self):
+        rule = {"scanFrequency": "HOURLY", "repositoryFilters": []}
+        return {"scanningConfiguration": {"scanType": "BASIC", "rules": [rule]}}
+
+
+def test_an_answer_that_is_newer_than_this_version_is_refused_and_stops_nothing_else():
+    settings = EcrSettings(NewerEcr(), account=ACCOUNT, region=REGION)
+    with pytest.raises(RefusedError, match=r"ECR's answer is not understood: .*HOURLY"):
+        settings.scanning()
+
+
+def test_the_registry_refuses_policies_and_tags_as_ecr_does(aws):
+    settings = EcrSettings(aws.ecr, account=ACCOUNT, region=REGION)
+    statement = {"Effect": "Allow", "Principal": "*", "Action": "ecr:BatchGetImage", "Resource": "*"}
+    with pytest.raises(RefusedError, match="Invalid repository policy"):
+        settings.put(Setting.REPOSITORY_POLICY, "team/app", {"Statement": [statement]})
+    with pytest.raises(RefusedError, match="InvalidTagParameter"):
+        settings.put(Setting.RESOURCE_TAGS, "team/app", {"by": "a\nb"})
 
 
 @pytest.fixture(params=["DynamoDB", "file"])

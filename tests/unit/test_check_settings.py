@@ -113,6 +113,7 @@ def test_every_section_becomes_its_value(tmp_path):
         ("repository_policy: {documnt: {}}", "did you mean document?"),
         ("encryption: {type: aes}", "'AES256', 'KMS' or 'KMS_DSSE'"),
         ("encryption: {type: AES256, kms_key: a}", "kms_key goes with KMS"),
+        ("encryption: {type: KMS, kms_key: alias/foo}", "'alias/foo' is no key's ARN"),
     ],
 )
 def test_what_ecr_would_refuse_is_refused_with_its_line(section, problem):

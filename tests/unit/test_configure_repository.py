@@ -17,6 +17,7 @@ from ecr_warden.domain.settings.current import (
     ReplicationRule,
     Repository,
 )
+from ecr_warden.domain.settings.scanning import registry_scanning
 from ecr_warden.errors import AwsError, RefusedError
 from ecr_warden.use_cases.configure_repository import configure_repository
 from ecr_warden_cli.policy.check import check_policy
@@ -566,3 +567,51 @@ def test_a_fault_at_any_call_leaves_the_same_end_once_the_event_is_delivered_aga
     whole = {one.id for one in inner.publisher.outcomes if one.kind is OutcomeKind.REPOSITORY_CONFIGURED}
     assert whole == {clean.publisher.outcomes[0].id}
     assert RegistryDestination("eu-west-1", "111111111111") in inner.settings.backfills
+
+
+AUDITED = """version: 1
+rules:
+  - {match: ["team/**"], mode: %s, replicate_to: [eu-west-1], scanning: {frequency: scan_on_push}}
+  - {match: ["prod/**"], mode: enforce, replicate_to: [eu-central-1], scanning: {frequency: scan_on_push}}
+"""
+
+
+def test_an_audited_rule_tells_what_it_would_change_of_the_registry_and_nothing_of_other_rules(ports):
+    checked = check_policy(AUDITED % "audit", "policy.yaml")
+    outcome = configure(ports, checked.policy).outcome
+    assert puts(ports) == []
+    assert outcome.mode == "audit"
+    assert outcome.reason.startswith(
+        "Nothing was changed, as the rule is in audit mode; in enforce mode: scanning of the registry: team/* "
+        "at SCAN_ON_PUSH added; replication of the registry: team/ to 111111111111/eu-west-1 added."
+    )
+
+
+def test_an_enforced_rule_writes_what_all_enforced_rules_want(ports):
+    configure(ports, check_policy(AUDITED % "enforce", "policy.yaml").policy)
+    assert {rule.prefixes for rule in ports.settings.rules} == {("prod/",), ("team/",)}
+    assert ports.settings.registry_scanning.rules[0].filters == ("prod/*", "team/*")
+
+
+def test_continuous_scanning_asks_for_the_type_that_has_it(ports):
+    configure(ports, policy("    scanning: {frequency: continuous}"))
+    assert ports.settings.registry_scanning.type == "ENHANCED"
+
+
+def test_a_registry_whose_scanning_somebody_chose_is_told_and_left(ports):
+    ports.settings.registry_scanning = registry_scanning(
+        {
+            "scanType": "BASIC",
+            "rules": [
+                {
+                    "scanFrequency": "SCAN_ON_PUSH",
+                    "repositoryFilters": [{"filter": "prod/*", "filterType": "WILDCARD"}],
+                }
+            ],
+        }
+    )
+    outcome = configure(ports, policy("    scanning: {type: enhanced, frequency: continuous}")).outcome
+    assert outcome.kind is OutcomeKind.REPOSITORY_INCOMPLETE
+    assert "the registry's scanning is BASIC, and the policy wants ENHANCED" in outcome.reason
+    assert outcome.next_step == "Switch the registry's scanning, or give the rule override: true."
+    assert puts(ports) == []

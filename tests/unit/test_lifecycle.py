@@ -297,3 +297,22 @@ def test_the_order_of_rules_by_priority_is_a_difference():
     rules = lifecycle_document(wanted)["rules"]
     rules[0]["rulePriority"], rules[2]["rulePriority"] = 3, 1
     assert isinstance(plan_lifecycle({"rules": rules}, wanted, override=False), Kept)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "is_warned_of"),
+    [
+        ("*-prod", True),
+        ("q*", True),
+        ("quarantine*", True),
+        ("quarantine-*-v*", True),
+        ("*", True),
+        ("v*", False),
+        ("release-*", False),
+        ("quarantine", False),
+        ("prod", False),
+    ],
+)
+def test_a_pattern_that_keeps_quarantined_images_too_is_warned_of(pattern, is_warned_of):
+    warnings = lifecycle_warnings(section(keep=(pattern,), keep_last=3))
+    assert any("which quarantine tags may match" in warning for warning in warnings) is is_warned_of

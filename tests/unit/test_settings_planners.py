@@ -167,6 +167,7 @@ def test_required_tags_that_are_set_by_the_same_rule_are_not_missing():
         ({"x" * 129: ""}, "128"),
         ({"x": "y" * 257}, "256"),
         ({"x": "a,b"}, "letters"),
+        ({"x": "a\nb"}, "letters"),
         ({str(number): "" for number in range(51)}, "at most 50"),
     ],
 )
@@ -201,6 +202,13 @@ def test_one_action_and_a_list_of_it_are_the_same_and_statements_have_no_order()
     assert (
         plan_repository_policy(document(PUSH, other), wanted_policy(PULL, PUSH), override=True) == Compliant()
     )
+
+
+def test_an_account_and_its_root_user_are_the_same_and_actions_have_no_case():
+    wanted = {**PULL, "Principal": {"AWS": "222222222222"}}
+    given = {**PULL, "Principal": {"AWS": "arn:aws:iam::222222222222:root"}}
+    assert plan_repository_policy(document(given), wanted_policy(wanted), override=True) == Compliant()
+    assert document_problems({"Statement": {**PULL, "Action": "ECR:BatchGetImage"}}) == []
 
 
 def test_statements_are_merged_by_their_sid_where_asked_for():
@@ -261,6 +269,10 @@ def test_a_policy_that_is_put_is_what_was_wanted_and_merging_loses_nothing(there
         ({"Statement": {"Effect": "Allow", "Principal": "*"}}, "needs an Action"),
         ({"Statement": {**PULL, "Action": "s3:GetObject"}}, "no action of ECR"),
         ({"Statement": [PULL, PULL]}, "the Sid Pull is there twice"),
+        ({"Statement": {**PULL, "Resource": "*"}}, "Resource is no key of a statement"),
+        ({"Statement": {**PULL, "Actoin": "ecr:*"}}, "Actoin is no key of a statement"),
+        ({"Statement": PULL, "Satement": []}, "Satement is no key of a policy"),
+        ({"Version": "2020-01-01", "Statement": PULL}, "the Version is 2012-10-17 or 2008-10-17"),
         ({"Statement": {**PULL, "Principal": "x" * 10_300}}, "longer than"),
     ],
 )
