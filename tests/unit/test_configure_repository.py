@@ -582,8 +582,8 @@ def test_an_audited_rule_tells_what_it_would_change_of_the_registry_and_nothing_
     assert puts(ports) == []
     assert outcome.mode == "audit"
     assert outcome.reason.startswith(
-        "Nothing was changed, as the rule is in audit mode; in enforce mode: scanning of the registry: team/* "
-        "at SCAN_ON_PUSH added; replication of the registry: team/ to 111111111111/eu-west-1 added."
+        "Nothing was changed, as the rule is in audit mode; in enforce mode: scanning of the registry: "
+        "team/* at SCAN_ON_PUSH added; replication of the registry: team/ to 111111111111/eu-west-1 added."
     )
 
 
