@@ -146,3 +146,41 @@ def test_an_outcomes_id_is_its_events_and_subjects_own(one, other):
     ids = [outcome_id(OutcomeKind.TAG_VIOLATION, **identity) for identity in (one, other)]
     assert (ids[0] == ids[1]) == (one == other)
     assert outcome_id(OutcomeKind.DRIFT_FOUND, **one) != ids[0]
+
+
+def repository_outcome(**changes):
+    return replace(
+        OUTCOME,
+        kind=OutcomeKind.REPOSITORY_CONFIGURED,
+        decision="configured",
+        action="configure",
+        image_digest=None,
+        image_tag=None,
+        created_by="Admin/mary",
+        **changes,
+    )
+
+
+@pytest.mark.parametrize(
+    ("decision", "headline"),
+    [
+        ("configured", "New repository configured: team/app"),
+        ("incomplete", "New repository is incomplete: team/app"),
+        ("would_configure", "New repository differs from the policy: team/app"),
+    ],
+)
+def test_a_notice_of_a_new_repository_says_what_came_of_it_and_who_created_it(decision, headline):
+    said = notice(replace(repository_outcome(), decision=decision))
+    assert said.headline == headline
+    facts = dict(said.facts)
+    assert facts["Created by"] == "Admin/mary"
+    assert facts["Created at"] == "2026-11-24T02:59:58+00:00"
+    assert "Digest" not in facts
+    assert "Pushed at" not in facts
+    assert said.link.endswith("/repositories/private/123456789012/team/app?region=eu-west-1")
+
+
+def test_slack_takes_the_message_of_a_new_repository():
+    payload = slack_payload(repository_outcome(reason="x" * 9000))
+    assert payload["blocks"][0]["text"]["text"].endswith("New repository configured: team/app")
+    assert all(len(block["text"]["text"]) <= 3000 for block in payload["blocks"] if "text" in block)
