@@ -199,7 +199,7 @@ def test_a_demo_that_goes_wrong_says_where_and_fails(monkeypatch):
     done = CliRunner().invoke(main, ["demo"])
     assert done.exit_code == 1
     assert "no: somebody was told" in " ".join(done.stdout.split())
-    assert "9 of 14 steps" in done.stdout
+    assert "10 of 14 steps" in done.stdout
 
 
 @contextmanager
