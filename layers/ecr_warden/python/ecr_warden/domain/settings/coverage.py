@@ -4,12 +4,14 @@ There it knows repositories by prefixes or wildcards alone. A rule can be expres
 repository that another rule decides otherwise, or none.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import TypeAlias
 
 from ecr_warden.domain.globs import matches_glob
 from ecr_warden.domain.languages import TooEntangledError
-from ecr_warden.domain.policy import Policy, Rule, ScanFrequency
+from ecr_warden.domain.policy import Mode, Policy, Rule, ScanFrequency
 from ecr_warden.domain.settings.capacity import replication_excess, scan_type_problems, scanning_excess
 from ecr_warden.domain.settings.filter_kinds import (
     PREFIXES,
@@ -39,9 +41,7 @@ class CoverageProblem:
 
 def replication_problems(policy: Policy) -> list[CoverageProblem]:
     """Find the rules that ECR cannot replicate by, and a policy that has too many for it."""
-    rules = deciding_rules(policy, PREFIXES)
-    problems = list(_misjudging(policy, rules, rules, PREFIXES))
-    return problems + [CoverageProblem(*each) for each in replication_excess(rules)]
+    return _of(policy, _replication_problems)
 
 
 def scanning_problems(policy: Policy) -> list[CoverageProblem]:
@@ -49,12 +49,46 @@ def scanning_problems(policy: Policy) -> list[CoverageProblem]:
 
     A rule that asks for no frequency leaves the registry's configuration to the rules after it.
     """
+    return _of(policy, _scanning_problems)
+
+
+_Found: TypeAlias = tuple[tuple[int, CoverageProblem], ...]
+
+
+def _of(policy: Policy, find: Callable[[tuple[Rule, ...], Mode], _Found]) -> list[CoverageProblem]:
+    """Give what was found of a policy's rules, with these very rules: equal ones may stand on one line."""
+    return [replace(problem, rule=policy.rules[place]) for place, problem in find(policy.rules, policy.mode)]
+
+
+# A policy is asked about more than once while it is checked, and the walk through its globs takes a while.
+@lru_cache(maxsize=4)
+def _replication_problems(all_rules: tuple[Rule, ...], mode: Mode) -> _Found:
+    policy = Policy("", mode, all_rules)
+    rules = deciding_rules(policy, PREFIXES)
+    problems = [
+        *_misjudging(policy, rules, rules, PREFIXES),
+        *(CoverageProblem(*each) for each in replication_excess(rules)),
+    ]
+    return _placed(problems, all_rules)
+
+
+@lru_cache(maxsize=4)
+def _scanning_problems(all_rules: tuple[Rule, ...], mode: Mode) -> _Found:
+    policy = Policy("", mode, all_rules)
     rules = deciding_rules(policy, WILDCARDS)
     # MANUAL needs no filter: it is what a repository has that none takes.
     filtered = [rule for rule in rules if frequency_of(rule) is not ScanFrequency.MANUAL]
-    problems = list(_misjudging(policy, rules, filtered, WILDCARDS))
-    others = (*scan_type_problems(policy.rules), *scanning_excess(filtered))
-    return problems + [CoverageProblem(*each) for each in others]
+    others = (*scan_type_problems(all_rules), *scanning_excess(filtered))
+    problems = [
+        *_misjudging(policy, rules, filtered, WILDCARDS),
+        *(CoverageProblem(*each) for each in others),
+    ]
+    return _placed(problems, all_rules)
+
+
+def _placed(problems: Iterable[CoverageProblem], rules: Sequence[Rule]) -> _Found:
+    places = {id(rule): place for place, rule in enumerate(rules)}
+    return tuple((places[id(problem.rule)], problem) for problem in problems)
 
 
 def _misjudging(
@@ -86,7 +120,7 @@ class _Written:
 
 
 @dataclass(frozen=True)
-class _Found:
+class _Reason:
     """Why a filter cannot be, and what to do."""
 
     why: str
@@ -95,7 +129,7 @@ class _Found:
 
 
 def _problem(  # noqa: PLR0913, PLR0917  # what a problem is about
-    policy: Policy, rules: Sequence[Rule], rule: Rule, written: _Written, found: _Found, kind: FilterKind
+    policy: Policy, rules: Sequence[Rule], rule: Rule, written: _Written, found: _Reason, kind: FilterKind
 ) -> CoverageProblem:
     """Tell whether repositories of a glob can have filters of their own, by the first one that there is."""
     if not found.is_known:
@@ -123,16 +157,18 @@ def _has_own(
     return name is not None and is_right(policy, rules, rule, f"{name}*", kind)
 
 
-def _refused(written: _Written, kind: FilterKind) -> _Found | None:
+def _refused(written: _Written, kind: FilterKind) -> _Reason | None:
     refusal = kind.refusal_of(written.filter)
     if refusal is None:
         return None
-    return _Found(f"{written.globs[0]} comes to the {kind.noun} {written.filter}, and {refusal}", kind.reword)
+    return _Reason(
+        f"{written.globs[0]} comes to the {kind.noun} {written.filter}, and {refusal}", kind.reword
+    )
 
 
 def _overreaching(
     policy: Policy, rule: Rule, written: _Written, overlap: Overlap, kind: FilterKind
-) -> _Found | None:
+) -> _Reason | None:
     glob = written.globs[0]
     named = f"{kind.noun} {written.filter}" if written.filter else f"empty {kind.noun}"
     try:
@@ -141,7 +177,7 @@ def _overreaching(
         )
     except TooEntangledError:
         why = f"the policy's globs are too entangled to tell what else the {named} of {glob} takes"
-        return _Found(why, "write them with fewer * and ?", is_known=False)
+        return _Reason(why, "write them with fewer * and ?", is_known=False)
     if name is None:
         return None
     knows = f"knows no exact names, only {kind.nouns}" if is_exact(glob) else kind.knows
@@ -153,4 +189,4 @@ def _overreaching(
         why = "which except takes out"
     else:
         why = f"for which no rule has {kind.section}"
-    return _Found(f"ECR {knows}, and the {named} of {glob} takes {name} too, {why}", kind.remedy)
+    return _Reason(f"ECR {knows}, and the {named} of {glob} takes {name} too, {why}", kind.remedy)
