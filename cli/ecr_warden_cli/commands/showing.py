@@ -13,6 +13,8 @@ from ecr_warden_cli.caused import Caused, Message
 
 _SLACK_LINK = re.compile(r"<(https://[^|>]+)\|([^>]+)>")
 _SHORT = 120
+# What is tried again, and what never came to a function.
+_NOT_DONE = {"Retried", "Repeated"}
 _COLOURS = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "blue", "info": "dim"}
 
 
@@ -25,8 +27,7 @@ def console() -> Console:
 def show_caused(out: Console, caused: Caused, *, title: str) -> None:
     """Show what one event caused: the functions, the rule, the change, the message."""
     out.print(Text.assemble((title, "bold"), f"  {caused.detail_type or 'no event'}"))
-    functions = ", ".join(caused.functions) or "no function: no rule of the template takes it"
-    _line(out, "reached", functions)
+    _line(out, "reached", ", ".join(caused.functions) or _why_none(caused))
     for outcome in caused.outcomes:
         rule = outcome.get("rule") or {}
         where = f"{rule.get('file')}:{rule.get('line')} match {', '.join(rule.get('match', ()))}"
@@ -34,12 +35,19 @@ def show_caused(out: Console, caused: Caused, *, title: str) -> None:
         _line(out, "decided", str(outcome.get("reason")), style=_COLOURS.get(outcome.get("severity", ""), ""))
     for decision in caused.decisions:
         if decision["outcome_id"] is None:
-            _line(out, "decided", f"nothing to do: {decision['reason']}", style="dim")
+            said = "" if decision["decision"] in _NOT_DONE else "nothing to do: "
+            _line(out, "decided", f"{said}{decision['reason']}", style="dim")
     for change in caused.changes:
         _line(out, "changed", f"{change['repository']} {change['section']}: {_change(change)}", style="green")
     _show_messages(out, caused)
     if caused.error is not None:
         _line(out, "failed", f"{caused.error['type']}: {caused.error['message']}", style="bold red")
+
+
+def _why_none(caused: Caused) -> str:
+    if any(decision["decision"] == "Repeated" for decision in caused.decisions):
+        return "no function: it is a repetition"
+    return "no function: no rule of the template takes it"
 
 
 def _show_messages(out: Console, caused: Caused) -> None:
