@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from types import SimpleNamespace
 
 import boto3
@@ -276,10 +276,9 @@ def test_without_a_stack_changes_are_recorded_on_this_machine(native, tmp_path):
     done = native("apply", "--yes", "--stack-name", "none-such")
     assert done.exit_code == 0, done.output
     assert "no stack none-such in us-east-1: changes are recorded in" in done.stderr
-    rows = sqlite3.connect(tmp_path / "state/ecr-warden/journal.sqlite3").execute(
-        "SELECT is_done FROM change"
-    )
-    assert rows.fetchall() == [(1,)] * 4
+    with closing(sqlite3.connect(tmp_path / "state/ecr-warden/journal.sqlite3")) as journal:
+        rows = journal.execute("SELECT is_done FROM change").fetchall()
+    assert rows == [(1,)] * 4
 
 
 def test_the_region_is_the_sessions_or_the_one_that_is_given(world, native, monkeypatch):
