@@ -370,6 +370,8 @@ sys.path.insert(0, "functions/image_action")
 import app
 print(json.dumps(app.handler(json.load(open(sys.argv[1])), None)["decision"]))
 loaded = {"boto3", "botocore", "slack_sdk", "urllib3", "aws_lambda_powertools", "pydantic"} & set(sys.modules)
+# A push has nothing to do with repositories' settings.
+loaded |= {name for name in sys.modules if name.startswith("ecr_warden.domain.settings")}
 sys.exit(f"loaded: {loaded}" if loaded else 0)
 """
     variables = {

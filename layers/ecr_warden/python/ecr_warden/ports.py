@@ -3,18 +3,21 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ecr_warden.domain.images import Change, Manifest
 from ecr_warden.domain.outcomes import Outcome
-from ecr_warden.domain.settings.current import (
-    RegistryDestination,
-    RegistryScanning,
-    ReplicationRule,
-    Repository,
-)
-from ecr_warden.domain.settings.plans import Setting
-from ecr_warden.domain.settings.templates import CreationTemplate
+
+if TYPE_CHECKING:
+    # For their names alone: a push that breaks no rule has nothing to do with settings.
+    from ecr_warden.domain.settings.current import (
+        RegistryDestination,
+        RegistryScanning,
+        ReplicationRule,
+        Repository,
+    )
+    from ecr_warden.domain.settings.plans import Setting
+    from ecr_warden.domain.settings.templates import CreationTemplate
 
 
 class Registry(Protocol):
@@ -57,7 +60,7 @@ class SettingsRegistry(Protocol):
     not answer well.
     """
 
-    def describe(self, repository_name: str) -> Repository:
+    def describe(self, repository_name: str) -> "Repository":
         """Give what DescribeRepositories says."""
 
     def lifecycle_policy(self, repository_name: str) -> Mapping[str, Any] | None:
@@ -69,16 +72,16 @@ class SettingsRegistry(Protocol):
     def resource_tags(self, repository_name: str) -> dict[str, str]:
         """Give the repository's resource tags."""
 
-    def replication(self) -> tuple[ReplicationRule, ...]:
+    def replication(self) -> "tuple[ReplicationRule, ...]":
         """Give the registry's replication rules."""
 
-    def scanning(self) -> RegistryScanning:
+    def scanning(self) -> "RegistryScanning":
         """Give the registry's scanning configuration."""
 
-    def put(self, setting: Setting, repository_name: str, value: Mapping[str, Any]) -> None:
+    def put(self, setting: "Setting", repository_name: str, value: Mapping[str, Any]) -> None:
         """Write one setting; ``value`` is as planners' ``Put`` has it."""
 
-    def start_backfill(self, destination: RegistryDestination) -> None:
+    def start_backfill(self, destination: "RegistryDestination") -> None:
         """Replicate what was pushed before, or raise ``BusyError`` while another backfill is under way."""
 
 
@@ -191,11 +194,11 @@ class TemplatesRegistry(Protocol):
     Methods raise ``RefusedError`` where ECR refuses for good, and ``AwsError`` where it did not answer well.
     """
 
-    def templates(self) -> tuple[CreationTemplate, ...]:
+    def templates(self) -> "tuple[CreationTemplate, ...]":
         """Give all templates."""
 
-    def create_template(self, template: CreationTemplate) -> None:
+    def create_template(self, template: "CreationTemplate") -> None:
         """Make a template; ``RefusedError`` if there is one of the prefix."""
 
-    def update_template(self, template: CreationTemplate) -> None:
+    def update_template(self, template: "CreationTemplate") -> None:
         """Replace all of a template; ``RefusedError`` if there is none of the prefix."""
