@@ -54,9 +54,14 @@ class FileJournal:
             "begun_at": change.begun_at.isoformat(),
         }
         before = self.progress(change.id)
-        if before is not Progress.DONE:
-            self._execute("INSERT OR REPLACE INTO change VALUES (?, 0, ?)", change.id, json.dumps(entry))
-        return before
+        # In one statement, so that another command cannot finish it in between.
+        written = self._execute(
+            "INSERT INTO change VALUES (?, 0, ?)"
+            " ON CONFLICT (id) DO UPDATE SET entry = excluded.entry WHERE NOT is_done",
+            change.id,
+            json.dumps(entry),
+        )
+        return before if written.rowcount else Progress.DONE
 
     def _execute(self, statement: str, *values: str | float) -> sqlite3.Cursor:
         with self._one_at_a_time:
