@@ -188,8 +188,7 @@ def _registry_lines(change: NativeChange) -> Iterator[Line]:
         return
     yield from _removed_and_added(_replicated(before), _replicated(change.after), depth=1)
     for destination in change.backfill:
-        place = f"{destination.registry_id}/{destination.region}"
-        yield Line("+", f"backfill to {place}, of what was pushed before", 1)
+        yield Line("+", f"backfill to {destination}, of what was pushed before", 1)
 
 
 def _filters(scanning: Mapping[str, Any]) -> list[str]:

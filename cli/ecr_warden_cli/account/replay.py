@@ -2,11 +2,8 @@
 
 import json
 import os
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, TypeVar
 from unittest.mock import patch
 
@@ -18,11 +15,10 @@ from ecr_warden.adapters.eventbridge import parse_image_action, parse_repository
 from ecr_warden.domain.events import ImageAction, RepositoryCreation
 from ecr_warden.domain.policy import Policy
 from ecr_warden.errors import EcrWardenError
-from ecr_warden.ports import Journal, Locks, Metrics, OutcomePublisher, Registry, SettingsRegistry, Usage
 from ecr_warden.settings import ImageActionSettings, NotifySettings
 from ecr_warden.use_cases.configure_repository import configure_repository
 from ecr_warden.use_cases.enforce_tag_rules import enforce_tag_rules
-from ecr_warden.wiring import ImageActionPorts, RepositoryCreatedPorts, channels, deliveries, utc_now
+from ecr_warden.wiring import ImageActionPorts, RepositoryCreatedPorts, channels, deliveries
 from ecr_warden_cli.account.journal import FileJournal, journal_path
 from ecr_warden_cli.account.recording import NoMetrics, RecordingJournal, RecordingPublisher, recording_ports
 from ecr_warden_cli.account.stack import DeployedStack, account_of, find_stack
@@ -40,45 +36,6 @@ class IncompleteError(EcrWardenError):
 
 class WrongAccountError(EcrWardenError):
     """Report an event of an account that the credentials are not of. Nothing is done."""
-
-
-@dataclass
-class _Recorded:
-    """What every use case acts through, remembered."""
-
-    journal: RecordingJournal
-    locks: Locks
-    publisher: RecordingPublisher
-    metrics: Metrics
-    now: Callable[[], datetime] = utc_now
-    pause: Callable[[float], None] = time.sleep
-
-
-@dataclass
-class _ImageActionPorts:
-    """What enforcing tag rules acts through."""
-
-    registry: Registry
-    usage: Usage
-    journal: Journal
-    locks: Locks
-    publisher: OutcomePublisher
-    metrics: Metrics
-    now: Callable[[], datetime]
-    pause: Callable[[float], None]
-
-
-@dataclass
-class _SettingsPorts:
-    """What configuring a repository acts through."""
-
-    settings: SettingsRegistry
-    journal: Journal
-    locks: Locks
-    publisher: OutcomePublisher
-    metrics: Metrics
-    now: Callable[[], datetime]
-    pause: Callable[[float], None]
 
 
 class AccountReplay:
@@ -115,17 +72,16 @@ class AccountReplay:
 
     def _image_action(self, event: dict[str, Any], caused: Caused) -> None:
         push = parse_image_action(event)
-        with self._recorded(push, ImageActionPorts, caused) as (wired, recorded):
-            ports = _ImageActionPorts(registry=wired.registry, usage=wired.usage, **vars(recorded))
+        with self._recorded(push, ImageActionPorts, caused) as ports:
             enforce_tag_rules(push, policy=self._policy, ports=ports)
 
     def _repository_created(self, event: dict[str, Any], caused: Caused) -> None:
         creation = parse_repository_creation(event)
-        with self._recorded(creation, RepositoryCreatedPorts, caused) as (wired, recorded):
+        with self._recorded(creation, RepositoryCreatedPorts, caused) as ports:
             configured = configure_repository(
                 creation,
                 policy=self._policy,
-                ports=_SettingsPorts(settings=wired.settings, **vars(recorded)),
+                ports=ports,
                 # Whoever replays an event is to hear of whatever fails.
                 delivery=_LAST,
             )
@@ -144,29 +100,27 @@ class AccountReplay:
     @contextmanager
     def _recorded(
         self, about: ImageAction | RepositoryCreation, wire: Callable[[Any, Any], Wired], caused: Caused
-    ) -> Iterator[tuple[Wired, _Recorded]]:
-        """Give what acts on the event's account and Region; note what was done, however it ends."""
+    ) -> Iterator[Wired]:
+        """Give what acts on the event's account and Region; note what it does, however it ends."""
         self._check_account(about.account)
         publisher = RecordingPublisher(self._policy)
         with ExitStack() as parts:
             parts.enter_context(_region(about.region))
             stack = self._stack(about.region)
-            wired = wire(_function_settings(stack), about)
+            ports = wire(_function_settings(stack), about)
             if stack is None:
-                file = parts.enter_context(closing(FileJournal(journal_path())))
-                journal: Journal = file
-                locks: Locks = file
+                ports.journal = ports.locks = parts.enter_context(closing(FileJournal(journal_path())))
             else:
-                journal, locks = wired.journal, wired.locks
-                publisher.bus = wired.publisher
+                publisher.bus = ports.publisher
                 settings = _notify_settings(stack)
                 publisher.ports = recording_ports(channels(settings), deliveries(settings), caused.messages)
-            recorded = _Recorded(RecordingJournal(journal), locks, publisher, NoMetrics())
+            journal = RecordingJournal(ports.journal)
+            ports.journal, ports.publisher, ports.metrics = journal, publisher, NoMetrics()
             try:
-                yield wired, recorded
+                yield ports
             finally:
                 caused.outcomes.extend(publisher.outcomes)
-                caused.changes.extend(recorded.journal.changes)
+                caused.changes.extend(journal.changes)
 
     def _stack(self, region: str) -> DeployedStack | None:
         if region not in self._stacks:

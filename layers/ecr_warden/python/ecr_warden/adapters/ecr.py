@@ -1,11 +1,12 @@
 """The registry, through ECR's API."""
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
 from ecr_warden.adapters.aws import code_of, translated
-from ecr_warden.domain.console import partition
+from ecr_warden.domain.console import repository_arn
 from ecr_warden.domain.images import Manifest
 from ecr_warden.errors import AwsError, RefusedError
 
@@ -19,12 +20,12 @@ class EcrRegistry:
 
     def __init__(self, client: "ECRClient", *, account: str, region: str) -> None:
         self._client = client
-        self._arn_prefix = f"arn:{partition(region)}:ecr:{region}:{account}:repository/"
+        self._arn = partial(repository_arn, account, region)
 
     def resource_tags(self, repository_name: str) -> dict[str, str]:
         """Give the repository's resource tags."""
         with translated(f"reading the resource tags of {repository_name}"):
-            answer = self._client.list_tags_for_resource(resourceArn=self._arn_prefix + repository_name)
+            answer = self._client.list_tags_for_resource(resourceArn=self._arn(repository_name))
         return {tag["Key"]: tag.get("Value", "") for tag in answer.get("tags", [])}
 
     def find_manifest(self, repository_name: str, image_tag: str) -> Manifest | None:

@@ -3,12 +3,13 @@
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
 from ecr_warden.adapters.aws import code_of, translated
-from ecr_warden.domain.console import partition
+from ecr_warden.domain.console import repository_arn
 from ecr_warden.domain.settings.current import (
     Mutability,
     RegistryDestination,
@@ -63,8 +64,7 @@ class EcrSettings:
 
     def __init__(self, client: "ECRClient", *, account: str, region: str) -> None:
         self._client = client
-        self._account = account
-        self._arn_prefix = f"arn:{partition(region)}:ecr:{region}:{account}:repository/"
+        self._arn = partial(repository_arn, account, region)
 
     def describe(self, repository_name: str) -> Repository:
         """Give what DescribeRepositories says."""
@@ -98,7 +98,7 @@ class EcrSettings:
     def resource_tags(self, repository_name: str) -> dict[str, str]:
         """Give the repository's resource tags."""
         with refusable(f"reading the resource tags of {repository_name}"):
-            answer = self._client.list_tags_for_resource(resourceArn=self._arn_prefix + repository_name)
+            answer = self._client.list_tags_for_resource(resourceArn=self._arn(repository_name))
         return {tag["Key"]: tag.get("Value", "") for tag in answer.get("tags", [])}
 
     def replication(self) -> tuple[ReplicationRule, ...]:
@@ -155,7 +155,7 @@ class EcrSettings:
 
     def _put_resource_tags(self, repository_name: str, value: Mapping[str, Any]) -> None:
         self._client.tag_resource(
-            resourceArn=self._arn_prefix + repository_name,
+            resourceArn=self._arn(repository_name),
             tags=[{"Key": key, "Value": text} for key, text in value.items()],
         )
 

@@ -1,4 +1,4 @@
-"""Links into the AWS console."""
+"""Links into the AWS console, and ARNs."""
 
 from urllib.parse import quote
 
@@ -30,6 +30,11 @@ def console_url(account: str, region: str, repository: str, image_digest: str | 
 def partition(region: str) -> str:
     """Give the partition of a Region, as ARNs have it."""
     return _of_partition(region, _PARTITIONS, "aws")
+
+
+def repository_arn(account: str, region: str, repository_name: str) -> str:
+    """Give a repository's ARN."""
+    return f"arn:{partition(region)}:ecr:{region}:{account}:repository/{repository_name}"
 
 
 def _of_partition(region: str, values: dict[str, str], default: str) -> str:

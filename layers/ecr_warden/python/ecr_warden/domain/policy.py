@@ -232,3 +232,12 @@ class Policy:
     exceptions: tuple[TagException, ...] = ()
     channels: tuple[Channel, ...] = ()
     routes: tuple[Route, ...] = ()
+
+    def mode_of(self, rule: Rule) -> Mode:
+        """Give the mode in which a rule is: its own, or else the policy's."""
+        return rule.mode or self.mode
+
+    @property
+    def enforced(self) -> tuple[Rule, ...]:
+        """The rules that are acted on."""
+        return tuple(rule for rule in self.rules if self.mode_of(rule) is Mode.ENFORCE)

@@ -99,7 +99,7 @@ def _resolve(
         found = section_of(rule) if reason is None else reason
         if not isinstance(found, str):
             reference = RuleReference(policy.file, found.line, rule.match)  # type: ignore[attr-defined]  # as all sections have
-            return Resolution(found, rule.mode or policy.mode, reference, tuple(passed_over), rule.override)
+            return Resolution(found, policy.mode_of(rule), reference, tuple(passed_over), rule.override)
         passed_over.append(PassedOver(rule.line, rule.match, found))
     return Resolution(None, policy.mode, None, tuple(passed_over))
 

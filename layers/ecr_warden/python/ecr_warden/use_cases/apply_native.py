@@ -1,11 +1,11 @@
 """What ECR can do by itself is written into its registry, each item journaled and on its own."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 from ecr_warden.domain.images import Change
 from ecr_warden.domain.outcomes import change_id
@@ -16,32 +16,13 @@ from ecr_warden.domain.settings.replication import replication_json
 from ecr_warden.domain.settings.scanning import scanning_json
 from ecr_warden.domain.settings.templates import ROOT, is_broader, template_json
 from ecr_warden.errors import AwsError, BusyError, RefusedError
-from ecr_warden.ports import Journal, Locks
 from ecr_warden.use_cases.plan_native import Place, ReadingPorts
-
-# RepositoryCreatedFunction holds the registry's documents for moments.
-_LOCK_TRIES: Final = 40
-_LOCK_PAUSE: Final = 0.25
+from ecr_warden.use_cases.registry_wide import backfill_command, only_writer
+from ecr_warden.use_cases.settings_changes import ChangePorts
 
 
-class NativePorts(ReadingPorts, Protocol):
+class NativePorts(ReadingPorts, ChangePorts, Protocol):
     """What writing needs."""
-
-    @property
-    def journal(self) -> Journal:
-        """The record of changes."""
-
-    @property
-    def locks(self) -> Locks:
-        """What only one writer may change at a time."""
-
-    @property
-    def now(self) -> Callable[[], datetime]:
-        """The clock, in UTC."""
-
-    @property
-    def pause(self) -> Callable[[float], None]:
-        """Wait for so many seconds."""
 
 
 class Status(StrEnum):
@@ -117,25 +98,11 @@ def _apply(change: NativeChange, place: Place, event_id: str, ports: NativePorts
     return NativeResult(change, Status.APPLIED if is_well else Status.FAILED, said, entry.id)
 
 
-@contextmanager
-def _held(change: NativeChange, entry: Change, ports: NativePorts) -> Iterator[None]:
+def _held(change: NativeChange, entry: Change, ports: NativePorts) -> AbstractContextManager[None]:
     """Be the only writer of what is one document for the registry, under the functions' own name for it."""
     if change.template is not None:
-        yield
-        return
-    name = f"{entry.account}/{entry.region}/{change.section}"
-    for _ in range(_LOCK_TRIES):
-        if ports.locks.acquire(name, entry.id):
-            break
-        ports.pause(_LOCK_PAUSE)
-    else:
-        raise BusyError(
-            f"another writer has been changing {name} for {_LOCK_TRIES * _LOCK_PAUSE:.0f} seconds"
-        )
-    try:
-        yield
-    finally:
-        ports.locks.release(name, entry.id)
+        return nullcontext()
+    return only_writer(f"{entry.account}/{entry.region}/{change.section}", entry.id, ports)
 
 
 def _now(change: NativeChange, ports: ReadingPorts) -> Mapping[str, Any] | None:
@@ -182,20 +149,17 @@ def _backfill(destinations: tuple[RegistryDestination, ...], ports: NativePorts)
     """Start backfills; give what is to be said, and whether all is well: one under way already is."""
     said, is_well = [], True
     for destination in destinations:
-        place = f"{destination.registry_id}/{destination.region}"
-        again = (
-            f"aws ecr start-replication-backfill --destination region={destination.region},"
-            f"registryId={destination.registry_id}"
-        )
+        again = backfill_command(destination)
         try:
             ports.settings.start_backfill(destination)
         except BusyError:
             said.append(
-                f"a backfill is under way already: once it has ended, start the one to {place} by {again}"
+                "a backfill is under way already: once it has ended, start the one to "
+                f"{destination} by {again}"
             )
         except (AwsError, RefusedError) as error:
-            said.append(f"the backfill to {place} was not started: {error}; start it by {again}")
+            said.append(f"the backfill to {destination} was not started: {error}; start it by {again}")
             is_well = False
         else:
-            said.append(f"backfill to {place} started")
+            said.append(f"backfill to {destination} started")
     return "; ".join(said), is_well

@@ -1,6 +1,5 @@
 """Writing settings, each on its own: journaled before and after, safe to repeat and to interrupt anywhere."""
 
-import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -18,17 +17,15 @@ from ecr_warden.domain.settings.plans import Kept, Put, Setting, Violation
 from ecr_warden.domain.settings.replication import at, backfill_destinations, replication_rules
 from ecr_warden.domain.settings.wording import change_text
 from ecr_warden.errors import AwsError, BusyError, RefusedError
-from ecr_warden.ports import Journal, Locks, Progress, SettingsRegistry
+from ecr_warden.ports import Journal, Progress, SettingsRegistry
+from ecr_warden.use_cases.registry_wide import LockPorts, backfill_command, only_writer
 from ecr_warden.use_cases.settings_facts import MOST_AT_ONCE
 
-logger = logging.getLogger(__name__)
 # One document for the whole registry each.
 REGISTRY_WIDE: Final = frozenset({Setting.REPLICATION, Setting.REGISTRY_SCANNING})
-_LOCK_TRIES: Final = 40
-_LOCK_PAUSE: Final = 0.25
 
 
-class ChangePorts(Protocol):
+class ChangePorts(LockPorts, Protocol):
     """What writing settings needs."""
 
     @property
@@ -40,16 +37,8 @@ class ChangePorts(Protocol):
         """The record of changes."""
 
     @property
-    def locks(self) -> Locks:
-        """What only one writer may change at a time."""
-
-    @property
     def now(self) -> Callable[[], datetime]:
         """The clock, in UTC."""
-
-    @property
-    def pause(self) -> Callable[[float], None]:
-        """Wait for so many seconds."""
 
 
 @dataclass(frozen=True)
@@ -120,31 +109,11 @@ def _write_alone(
     The document has no version, so that of two writers that read it at once one would undo the other.
     """
     name = f"{creation.account}/{creation.region}/{planned.setting}"
-    holder = _change_id(planned, creation)
-    _lock(name, holder, ports)
-    try:
+    with only_writer(name, _change_id(planned, creation), ports):
         now = plan_again(planned)
         if isinstance(now.plan, Put):
             yield _write(now, creation, ports)
         yield from untouched(now)
-    finally:
-        _unlock(name, holder, ports)
-
-
-def _lock(name: str, holder: str, ports: ChangePorts) -> None:
-    for _ in range(_LOCK_TRIES):
-        if ports.locks.acquire(name, holder):
-            return
-        ports.pause(_LOCK_PAUSE)
-    raise BusyError(f"another writer has been changing {name} for {_LOCK_TRIES * _LOCK_PAUSE:.0f} seconds")
-
-
-def _unlock(name: str, holder: str, ports: ChangePorts) -> None:
-    try:
-        ports.locks.release(name, holder)
-    except AwsError as error:
-        # It ends by itself, and what was written is written.
-        logger.warning("a lock was not given back: %s", error, extra={"lock": name})
 
 
 def _write(planned: Planned, creation: RepositoryCreation, ports: ChangePorts) -> Result:
@@ -192,17 +161,15 @@ def _finish(
 def _backfill(destinations: tuple[RegistryDestination, ...], ports: ChangePorts) -> str:
     said = []
     for destination in destinations:
-        place = f"{destination.registry_id}/{destination.region}"
         try:
             ports.settings.start_backfill(destination)
         except BusyError:
             said.append(
-                f"a backfill to {place} is under way already: once it has ended, start another by "
-                f"aws ecr start-replication-backfill --destination region={destination.region},"
-                f"registryId={destination.registry_id}"
+                f"a backfill to {destination} is under way already: once it has ended, start another by "
+                f"{backfill_command(destination)}"
             )
         else:
-            said.append(f"backfill to {place} started")
+            said.append(f"backfill to {destination} started")
     return f" ({'; '.join(said)})" if said else ""
 
 

@@ -12,14 +12,6 @@ from ecr_warden.ports import SettingsRegistry
 
 # More than there are facts to read or settings to write, and within a client's pool of ten connections.
 MOST_AT_ONCE: Final = 8
-# Which section needs which fact, beside DescribeRepositories, by the name that Facts gives it.
-_FACT_OF: Final = {
-    "lifecycle": "lifecycle",
-    "scanning": "scanning",
-    "replicate_to": "replication",
-    "resource_tags": "resource_tags",
-    "repository_policy": "repository_policy",
-}
 
 
 @dataclass(frozen=True)
@@ -41,32 +33,36 @@ def read_facts(registry: SettingsRegistry, repository_name: str, decided: Mappin
         Where the repository cannot be described: nothing can be said of it then.
 
     """
-    reads = {section: _reading(registry, repository_name, decided[section]) for section in decided}
+    reads = {section: _reading(registry, repository_name, one) for section, one in decided.items()}
     with ThreadPoolExecutor(MOST_AT_ONCE) as pool:
         repository = pool.submit(registry.describe, repository_name)
-        futures = {section: pool.submit(read) for section, read in reads.items() if read is not None}
+        futures = {
+            section: (reading[0], pool.submit(reading[1])) for section, reading in reads.items() if reading
+        }
     found: dict[str, Any] = {"repository": repository.result()}
     unread: dict[str, Exception] = {}
-    for section, future in futures.items():
+    for section, (fact, future) in futures.items():
         try:
-            found[_FACT_OF[section]] = future.result()
+            found[fact] = future.result()
         except (AwsError, RefusedError) as error:
             unread[section] = error
     return Read(Facts(**found), unread)
 
 
-def _reading(registry: SettingsRegistry, repository_name: str, decided: Decided) -> Callable[[], Any] | None:
-    """Give what reads a section's own fact; ``None`` where DescribeRepositories has it."""
+def _reading(
+    registry: SettingsRegistry, repository_name: str, decided: Decided
+) -> tuple[str, Callable[[], Any]] | None:
+    """Give which of the ``Facts`` a section needs, and what reads it; ``None`` for what describing gives."""
     match decided.section:
         case "lifecycle":
-            return lambda: registry.lifecycle_policy(repository_name)
+            return "lifecycle", lambda: registry.lifecycle_policy(repository_name)
         case "repository_policy":
-            return lambda: registry.repository_policy(repository_name)
+            return "repository_policy", lambda: registry.repository_policy(repository_name)
         case "resource_tags":
-            return lambda: registry.resource_tags(repository_name)
+            return "resource_tags", lambda: registry.resource_tags(repository_name)
         case "replicate_to":
-            return registry.replication
+            return "replication", registry.replication
         case "scanning" if decided.settings.frequency is not None:
-            return registry.scanning
+            return "scanning", registry.scanning
         case _:
             return None

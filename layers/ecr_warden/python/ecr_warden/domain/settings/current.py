@@ -31,6 +31,10 @@ class RegistryDestination:
     region: str
     registry_id: str
 
+    def __str__(self) -> str:
+        """Give it as the policy has it: account/Region."""
+        return f"{self.registry_id}/{self.region}"
+
 
 @dataclass(frozen=True)
 class ReplicationRule:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from ecr_warden.domain.console import partition
+from ecr_warden.domain.console import repository_arn
 from ecr_warden.domain.events import RepositoryCreation
 from ecr_warden.domain.policy import Mode, Policy, Replication, ScanFrequency, Scanning
 from ecr_warden.domain.resolution import Decided
@@ -17,7 +17,7 @@ from ecr_warden.domain.settings.current import (
 from ecr_warden.domain.settings.encryption import plan_encryption
 from ecr_warden.domain.settings.grouping import given, wanted_for
 from ecr_warden.domain.settings.lifecycle import plan_lifecycle
-from ecr_warden.domain.settings.narrowing import own_destinations, own_prefix, own_wildcard
+from ecr_warden.domain.settings.narrowing import own_prefix, own_wildcard, written_by
 from ecr_warden.domain.settings.plans import Compliant, Kept, Plan, Setting, Violation
 from ecr_warden.domain.settings.replication import at, plan_replication, wanted_replication
 from ecr_warden.domain.settings.repository_policy import plan_repository_policy
@@ -147,11 +147,7 @@ def _planned_replication(about: _About, decided: Decided) -> Plan:
         if own is None:
             return _inexpressible("replicate_to", "prefix", about.creation)
         wanted = {**wanted, own: wanted.get(own, frozenset()) | missing}
-    return plan_replication(
-        about.facts.replication,
-        wanted,
-        lambda prefix: wanted.get(prefix, frozenset()) | at(own_destinations(about.policy, prefix), account),
-    )
+    return plan_replication(about.facts.replication, wanted, written_by(about.policy, wanted, account))
 
 
 def _inexpressible(section: str, kind: str, creation: RepositoryCreation) -> Violation:
@@ -179,10 +175,7 @@ def _required(missing: tuple[str, ...], creation: RepositoryCreation) -> Plan:
         return Compliant()
     # What ECR creates itself, nobody can be asked about.
     is_person = creation.creator is not None and not creation.creator.endswith(".amazonaws.com")
-    arn = (
-        f"arn:{partition(creation.region)}:ecr:{creation.region}:{creation.account}:repository/"
-        f"{creation.repository_name}"
-    )
+    arn = repository_arn(creation.account, creation.region, creation.repository_name)
     return Violation(
         f"it lacks the resource tag{'s' * (len(missing) > 1)} {', '.join(missing)}, which it must have",
         f"Ask {creation.creator if is_person else 'its owner'} to tag it: aws ecr tag-resource --region "

@@ -50,12 +50,8 @@ def is_right(policy: Policy, rules: Sequence[Rule], rule: Rule, wildcard: str, k
 def shortfall(policy: Policy, deciding: Rule, rule: Rule, kind: FilterKind) -> str | None:
     """Say what a repository that another rule decides lacks of what a rule wants, or ``None``."""
     # A rule that is only audited is not written, and so replaces none that is.
-    is_told_only = _mode(policy, deciding) is Mode.AUDIT and _mode(policy, rule) is Mode.ENFORCE
+    is_told_only = policy.mode_of(deciding) is Mode.AUDIT and policy.mode_of(rule) is Mode.ENFORCE
     return "in audit mode" if is_told_only else kind.shortfall(deciding, rule)
-
-
-def _mode(policy: Policy, rule: Rule) -> Mode:
-    return rule.mode or policy.mode
 
 
 def _destinations_missing(deciding: Rule, rule: Rule) -> str | None:

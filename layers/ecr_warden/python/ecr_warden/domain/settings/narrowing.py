@@ -11,7 +11,9 @@ from ecr_warden.domain.policy import Destination, Policy, Rule
 from ecr_warden.domain.settings.coverage import CoverageProblem, replication_problems, scanning_problems
 from ecr_warden.domain.settings.filter_kinds import PREFIXES, WILDCARDS, FilterKind, deciding_rules, is_right
 from ecr_warden.domain.settings.filters import filter_problem, prefix_problem
+from ecr_warden.domain.settings.grouping import Wanted
 from ecr_warden.domain.settings.overlap import Overlap
+from ecr_warden.domain.settings.replication import Written, at
 
 
 def narrowed(policy: Policy) -> Policy:
@@ -74,7 +76,12 @@ def _is_right(policy: Policy, rules: list[Rule], rule: Rule, prefix: str, kind: 
     return is_right(policy, rules, rule, f"{prefix}*", kind)
 
 
-def own_destinations(policy: Policy, prefix: str) -> frozenset[Destination]:
+def written_by(policy: Policy, wanted: Wanted, account: str) -> Written:
+    """Give what tells for which destinations a policy writes a prefix, for a rule's globs or by itself."""
+    return lambda prefix: wanted.get(prefix, frozenset()) | at(_own_destinations(policy, prefix), account)
+
+
+def _own_destinations(policy: Policy, prefix: str) -> frozenset[Destination]:
     """Give the destinations for which a prefix is one that ``own_prefix`` gives to some repository."""
     rules = deciding_rules(policy, PREFIXES)
     return frozenset(

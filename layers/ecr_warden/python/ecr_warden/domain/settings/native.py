@@ -4,10 +4,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from ecr_warden.domain.policy import Mode, Policy, Rule, RuleReference, Scanning
+from ecr_warden.domain.policy import Policy, Rule, RuleReference, Scanning
 from ecr_warden.domain.settings.current import RegistryDestination, RegistryScanning, ReplicationRule
-from ecr_warden.domain.settings.grouping import Destinations
-from ecr_warden.domain.settings.narrowing import own_destinations
+from ecr_warden.domain.settings.narrowing import written_by
 from ecr_warden.domain.settings.plans import Kept, Plan, Put, Setting, Violation
 from ecr_warden.domain.settings.replication import (
     at,
@@ -95,16 +94,6 @@ class NativeFacts:
     scanning: RegistryScanning = field(default_factory=RegistryScanning)
 
 
-def enforced(policy: Policy) -> list[Rule]:
-    """Give the rules that are acted on."""
-    return [rule for rule in policy.rules if mode_of(rule, policy) is Mode.ENFORCE]
-
-
-def mode_of(rule: Rule, policy: Policy) -> Mode:
-    """Give a rule's mode."""
-    return rule.mode or policy.mode
-
-
 def reference(policy: Policy, rule: Rule, section: str) -> RuleReference:
     """Say where a rule's section stands."""
     return RuleReference(policy.file, getattr(rule, section).line, rule.match)
@@ -132,7 +121,7 @@ def plan_registry(policy: Policy, facts: NativeFacts, *, account: str, region: s
 def _registry_plans(
     policy: Policy, facts: NativeFacts, *, account: str, region: str
 ) -> Iterator[tuple[Setting, RuleReference, Plan]]:
-    rules = enforced(policy)
+    rules = policy.enforced
     scanned = [rule for rule in rules if _is_for_registry(rule.scanning)]
     wants = wanted_scanning(policy)
     if wants is not None and scanned:
@@ -142,12 +131,8 @@ def _registry_plans(
     replicated = [rule for rule in rules if rule.replicate_to is not None]
     wanted = wanted_replication(policy, account=account, region=region)
     if wanted and replicated:
-
-        def written(prefix: str) -> Destinations:
-            # RepositoryCreatedFunction gives prefixes of their own to what no prefix of a glob can express.
-            return wanted.get(prefix, frozenset()) | at(own_destinations(policy, prefix), account)
-
-        plan = plan_replication(facts.replication, wanted, written)
+        # RepositoryCreatedFunction gives prefixes of their own to what no prefix of a glob can express.
+        plan = plan_replication(facts.replication, wanted, written_by(policy, wanted, account))
         yield Setting.REPLICATION, reference(policy, replicated[0], "replicate_to"), plan
 
 
@@ -157,7 +142,7 @@ def _is_for_registry(scanning: Scanning | None) -> bool:
 
 def _backfill(policy: Policy, put: Put, account: str) -> tuple[RegistryDestination, ...]:
     """Give the destinations to which more is replicated than before, of the rules that ask for the rest."""
-    replications = [rule.replicate_to for rule in enforced(policy) if rule.replicate_to is not None]
+    replications = [rule.replicate_to for rule in policy.enforced if rule.replicate_to is not None]
     asked = {place for each in replications if each.backfill for place in at(each.destinations, account)}
     grown = backfill_destinations(replication_rules(put.before or {}), replication_rules(put.after))
     return tuple(each for each in grown if each in asked)

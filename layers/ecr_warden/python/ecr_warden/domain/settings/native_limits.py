@@ -5,7 +5,7 @@ from typing import Final
 
 from ecr_warden.domain.globs import ANY_SEGMENTS
 from ecr_warden.domain.policy import Mode, Policy, Rule, RuleReference
-from ecr_warden.domain.settings.native import REGISTRY, NotNative, mode_of, reference
+from ecr_warden.domain.settings.native import REGISTRY, NotNative, reference
 from ecr_warden.domain.settings.template_regions import template_prefix, template_sections
 from ecr_warden.domain.settings.templates import fixed_tags
 
@@ -16,7 +16,7 @@ _REGISTRY_FILTERS: Final = {"scanning": "filter", "replicate_to": "prefix"}
 def limits_of(policy: Policy) -> Iterator[NotNative]:
     """Give what is not native of each rule."""
     for rule in policy.rules:
-        if mode_of(rule, policy) is Mode.AUDIT:
+        if policy.mode_of(rule) is Mode.AUDIT:
             yield from _audited(policy, rule)
         else:
             yield from _globs(policy, rule)

@@ -13,7 +13,6 @@ from ecr_warden.domain.settings.native import (
     NativeChange,
     NativePlan,
     NotNative,
-    mode_of,
     reference,
 )
 from ecr_warden.domain.settings.plans import Kept, Put, Violation
@@ -112,7 +111,7 @@ class _Templates:
         except TooEntangledError:
             return self._entangled(prefix, section)
         rule = found.rule if isinstance(found, Divided) else found
-        if rule is None or mode_of(rule, self._policy) is Mode.AUDIT:
+        if rule is None or self._policy.mode_of(rule) is Mode.AUDIT:
             # What is in audit mode is said of the rule, once.
             return None
         where = reference(self._policy, rule, section)
@@ -130,7 +129,7 @@ class _Templates:
     def _entangled(self, prefix: str, section: str) -> NotNative | None:
         having = [rule for rule in self._policy.rules if getattr(rule, section) is not None]
         rule = covering(having, prefix)
-        if rule is None or mode_of(rule, self._policy) is Mode.AUDIT:
+        if rule is None or self._policy.mode_of(rule) is Mode.AUDIT:
             return None
         reason = (
             "the policy's globs are too entangled to tell whether it decides alike for every repository: "

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeAlias
 
-from ecr_warden.domain.policy import Destination, Mode, Policy, Rule
+from ecr_warden.domain.policy import Destination, Policy, Rule
 from ecr_warden.domain.settings.current import RegistryDestination, ReplicationRule
 from ecr_warden.domain.settings.filters import prefix_of
 from ecr_warden.domain.settings.grouping import (
@@ -33,8 +33,7 @@ def wanted_replication(policy: Policy, *, account: str, region: str) -> Wanted:
     The prefixes take just what the rules decide where the policy has no coverage problems.
     """
     itself = RegistryDestination(region, account)
-    enforced = (rule for rule in policy.rules if (rule.mode or policy.mode) is Mode.ENFORCE)
-    wanted = prefixes_of(enforced, account=account)
+    wanted = prefixes_of(policy.enforced, account=account)
     return {prefix: rest for prefix, destinations in wanted.items() if (rest := destinations - {itself})}
 
 
@@ -45,13 +44,13 @@ def at(destinations: Iterable[Destination], account: str) -> Destinations:
 
 def prefixes_of(rules: Iterable[Rule], *, account: str) -> Wanted:
     """Give the destinations of each prefix that some rules replicate, but for what prefixes cannot say."""
-    wanted: dict[str, set[RegistryDestination]] = defaultdict(set)
+    wanted: dict[str, Destinations] = defaultdict(frozenset)
     for rule in rules:
-        for each in rule.replicate_to.destinations if rule.replicate_to else ():
-            for glob in rule.match:
-                if rule.replicate_to and glob not in rule.replicate_to.narrow:
-                    wanted[prefix_of(glob)].add(RegistryDestination(each.region, each.account or account))
-    return {prefix: frozenset(wanted[prefix]) for prefix in sorted(wanted)}
+        if rule.replicate_to is None:
+            continue
+        for glob in set(rule.match).difference(rule.replicate_to.narrow):
+            wanted[prefix_of(glob)] |= at(rule.replicate_to.destinations, account)
+    return dict(sorted(wanted.items()))
 
 
 def plan_replication(

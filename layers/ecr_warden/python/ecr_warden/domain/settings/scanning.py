@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from ecr_warden.domain.policy import Mode, Policy, Rule, ScanFrequency, ScanType
+from ecr_warden.domain.policy import Policy, Rule, ScanFrequency, ScanType
 from ecr_warden.domain.settings.current import RegistryScanning, ScanningRule
 from ecr_warden.domain.settings.filters import includes, wildcards_of
 from ecr_warden.domain.settings.plans import Compliant, Kept, Plan, Put, Violation
@@ -37,10 +37,8 @@ def wanted_scanning(policy: Policy) -> WantedScanning | None:
     """
     rules = [
         rule
-        for rule in policy.rules
-        if (rule.mode or policy.mode) is Mode.ENFORCE
-        and rule.scanning is not None
-        and (rule.scanning.type or rule.scanning.frequency)
+        for rule in policy.enforced
+        if rule.scanning is not None and (rule.scanning.type or rule.scanning.frequency)
     ]
     if not rules:
         return None
