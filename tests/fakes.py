@@ -1,12 +1,15 @@
 """The ports' fakes: as small as the ports, and as strict as AWS."""
 
 import time
+from collections import Counter as CounterOf
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from ecr_warden.domain.images import Change, Manifest
+from ecr_warden.domain.findings import Finding, Scan
+from ecr_warden.domain.images import Change, Manifest, RecordedChange, StoredImage
 from ecr_warden.domain.outcomes import Outcome, OutcomeKind
 from ecr_warden.domain.policy import Mode, RuleReference, Severity
+from ecr_warden.domain.scan_state import ImageKey, ImageState
 from ecr_warden.domain.settings.current import (
     Mutability,
     RegistryDestination,
@@ -18,10 +21,12 @@ from ecr_warden.domain.settings.lifecycle_rules import lifecycle_problems
 from ecr_warden.domain.settings.plans import Setting
 from ecr_warden.domain.settings.replication import replication_rules
 from ecr_warden.domain.settings.scanning import registry_scanning
-from ecr_warden.errors import AwsError, BusyError, RefusedError, RepositoryGoneError
+from ecr_warden.errors import AwsError, BusyError, ImageGoneError, RefusedError, RepositoryGoneError
 from ecr_warden.ports import Claim, Progress, Rendered
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
+# Of an index, and of an image.
+_MEDIA_TYPES = ("application/vnd.oci.image.index.v1+json", "application/vnd.oci.image.manifest.v1+json")
 
 OUTCOME = Outcome(
     id="outcome-1",
@@ -198,6 +203,10 @@ class FakeJournal:
             return Progress.NEW
         return Progress.DONE if change_id in self.done else Progress.BEGUN
 
+    def find(self, change_id):
+        change = self.entries.get(change_id)
+        return None if change is None else RecordedChange(change, change_id in self.done)
+
     def finish(self, change_id):
         assert change_id in self.entries
         self.done.add(change_id)
@@ -221,10 +230,161 @@ class FakeLocks:
 
 @dataclass
 class FakeUsage:
-    users: tuple[str, ...] = ()
+    """Who uses images; ``asked`` is what was asked about, and ``users_of`` is who uses one digest or tag."""
 
-    def who_uses(self, _repository_name, _image_digest, _image_tag):
-        return self.users
+    users: tuple[str, ...] = ()
+    users_of: dict[str, str] = field(default_factory=dict)
+    asked: list[tuple[str, tuple[str, ...], tuple[str, ...]]] = field(default_factory=list)
+
+    def who_uses(self, repository_name, image_digests, image_tags):
+        assert not isinstance(image_digests, str)
+        assert not isinstance(image_tags, str)
+        self.asked.append((repository_name, tuple(image_digests), tuple(image_tags)))
+        found = [self.users_of[name] for name in (*image_digests, *image_tags) if name in self.users_of]
+        return (*self.users, *found)
+
+
+@dataclass
+class FakeStorage:
+    """A repository's images with their storage classes, and the children of those that are indexes.
+
+    ``refused`` are digests whose storage class ECR does not change; ``archived`` those that are archived.
+    With ``is_too_large`` there are more images than can be looked through.
+    """
+
+    stored: dict[str, StoredImage] = field(default_factory=dict)
+    children: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    refused: set[str] = field(default_factory=set)
+    is_too_large: bool = False
+    archived: set[str] = field(default_factory=set)
+    repository_name: str = "team/app"
+
+    def add(self, digest, *tags, children=None, pushed_at=None):
+        if children is not None:
+            assert set(children) <= set(self.stored), "ECR takes no index of images that it does not have"
+            self.children[digest] = tuple(children)
+        media_type = _MEDIA_TYPES[children is None]
+        self.stored[digest] = StoredImage(digest, tags, media_type=media_type, pushed_at=pushed_at or NOW)
+
+    def _check(self, repository_name):
+        if repository_name != self.repository_name:
+            raise RepositoryGoneError(repository_name)
+
+    def images(self, repository_name, image_digests):
+        assert not isinstance(image_digests, str)
+        self._check(repository_name)
+        return tuple(self.stored[digest] for digest in dict.fromkeys(image_digests) if digest in self.stored)
+
+    def listed(self, repository_name):
+        self._check(repository_name)
+        if self.is_too_large:
+            raise RefusedError(f"{repository_name} has more images than can be looked through")
+        return tuple(self.stored.values())
+
+    def indexes(self, repository_name):
+        return tuple(
+            (image, self.children[image.digest])
+            for image in self.listed(repository_name)
+            if image.digest in self.children and not image.is_archived
+        )
+
+    def archive(self, repository_name, image_digest):
+        self._put(repository_name, image_digest, is_archived=True)
+        self.archived.add(image_digest)
+
+    def restore(self, repository_name, image_digest):
+        self._put(repository_name, image_digest, is_archived=False)
+        self.archived.discard(image_digest)
+
+    def _put(self, repository_name, image_digest, *, is_archived):
+        self._check(repository_name)
+        if image_digest not in self.stored:
+            raise ImageGoneError(image_digest)
+        if image_digest in self.refused:
+            raise RefusedError(f"{image_digest}: ImageStorageClassUpdateNotSupportedException")
+        self.stored[image_digest] = replace(self.stored[image_digest], is_archived=is_archived)
+
+
+@dataclass
+class FakeScans:
+    """The last scan of each of a repository's images, and what it found.
+
+    An image that has no scan is to be in ``unscanned``. ``inactive`` has ARNs of findings that are no more;
+    ``archived`` the digests of images whose findings are not given. ``reads`` counts the calls, and
+    ``pages_read`` the pages that were asked for.
+    """
+
+    scans: dict[str, Scan] = field(default_factory=dict)
+    found: dict[str, list[Finding]] = field(default_factory=dict)
+    unscanned: set[str] = field(default_factory=set)
+    inactive: set[str] = field(default_factory=set)
+    archived: set[str] = field(default_factory=set)
+    reads: int = 0
+    page: int = 100
+    pages_read: int = 0
+    with_epss: bool = False
+    repository_name: str = "team/app"
+
+    def finds(self, digest, *findings, at=NOW, status="COMPLETE"):
+        self.found[digest] = list(findings)
+        counts = CounterOf(finding.severity for finding in findings)
+        self.scans[digest] = Scan(status, completed_at=at, counts=dict(counts))
+
+    def read(self, repository_name, image_digest, *, with_epss=False):
+        self.reads += 1
+        self.with_epss = with_epss
+        if repository_name != self.repository_name:
+            raise RepositoryGoneError(repository_name)
+        if image_digest in self.archived:
+            return Scan("IMAGE_ARCHIVED")
+        if image_digest in self.unscanned:
+            return Scan("NOT_FOUND")
+        if image_digest not in self.scans:
+            raise ImageGoneError(image_digest)
+        scan, found = self.scans[image_digest], self.found.get(image_digest, [])
+        if not with_epss or scan.status != "ACTIVE":
+            # ECR does not give that score, and basic scans do not have it.
+            found = [replace(finding, epss=None) for finding in found]
+        return replace(scan, pages=self._pages(found))
+
+    def _pages(self, found):
+        # The first page comes even where it is empty.
+        for start in range(0, max(len(found), 1), self.page):
+            self.pages_read += 1
+            yield tuple(found[start : start + self.page])
+
+    def find_active(self, finding_arn):
+        active = [finding for found in self.found.values() for finding in found if finding.is_active]
+        known = {finding.arn: finding for finding in active if finding.arn not in self.inactive}
+        return known.get(finding_arn)
+
+
+@dataclass
+class FakeScanStates:
+    """What is remembered; ``races`` are states that somebody else writes just before."""
+
+    states: dict[ImageKey, ImageState] = field(default_factory=dict)
+    races: list[ImageState] = field(default_factory=list)
+    reads: int = 0
+
+    def read(self, image):
+        self.reads += 1
+        return self._of(image)
+
+    def _of(self, image):
+        return self.states.get(image, ImageState())
+
+    def write(self, image, state):
+        if self.races:
+            self.states[image] = self.races.pop(0)
+        if self._of(image).version != state.version - 1:
+            return False
+        self.states[image] = state
+        return True
+
+    def settle(self, image, state):
+        if self._of(image).version == state.version:
+            self.states[image] = replace(state, untold=None)
 
 
 @dataclass
@@ -233,6 +393,9 @@ class FakePublisher:
 
     def publish(self, outcome):
         self.outcomes.append(outcome)
+
+    def publish_all(self, outcomes):
+        self.outcomes.extend(outcomes)
 
 
 @dataclass

@@ -8,9 +8,18 @@ from typing import Any, Final, assert_never
 from ecr_warden.domain.artifacts import Artifact, classify
 from ecr_warden.domain.events import ImageAction
 from ecr_warden.domain.globs import matches_glob
-from ecr_warden.domain.policy import Mode, Policy, RuleReference, Severity, TagAction, TagException
+from ecr_warden.domain.policy import (
+    IgnoredVulnerability,
+    Mode,
+    Policy,
+    RuleReference,
+    ScanGate,
+    Severity,
+    TagAction,
+    TagException,
+)
 from ecr_warden.domain.quarantine import quarantined_digest
-from ecr_warden.domain.resolution import SETTINGS_SECTIONS, PassedOver, Resolution, resolve, resolve_tags
+from ecr_warden.domain.resolution import REPOSITORY_SECTIONS, PassedOver, Resolution, resolve, resolve_tags
 from ecr_warden.domain.tag_patterns import matches_tag
 from ecr_warden.domain.tag_rules import Allowed, NotJudged, Violation, judge_push
 
@@ -47,6 +56,19 @@ class MatchingException:
 
 
 @dataclass(frozen=True)
+class MatchingVulnerability:
+    """An exception by vulnerability for the gate of the repository: the policy's, or the section's own."""
+
+    line: int
+    vulnerability: str
+    package: str | None
+    repository: str | None
+    until: date
+    reason: str
+    in_force: bool
+
+
+@dataclass(frozen=True)
 class Verdict:
     """Whether a tag would pass; what a rule asks for is ``None`` where it would."""
 
@@ -70,6 +92,7 @@ class Explanation:
     verdict: Verdict | None
     sections: dict[str, Section]
     exceptions: tuple[MatchingException, ...]
+    vulnerability_exceptions: tuple[MatchingVulnerability, ...]
 
 
 def explain_push(
@@ -89,12 +112,13 @@ def explain_push(
             "tags": _section(resolve_tags(policy, repository, pushed)),
             **{
                 name: _section(resolve(policy, repository, name))
-                for name in SETTINGS_SECTIONS
+                for name in REPOSITORY_SECTIONS
                 # What the whole policy is silent about needs no saying.
                 if any(getattr(rule, name) is not None for rule in policy.rules)
             },
         },
         exceptions=tuple(_exceptions(policy, repository, tag, now.date())),
+        vulnerability_exceptions=tuple(_vulnerability_exceptions(policy, repository, now.date())),
     )
 
 
@@ -154,6 +178,27 @@ def _exceptions(policy: Policy, repository: str, tag: str | None, day: date) -> 
                 reason=exception.reason,
                 in_force=day <= exception.until,
             )
+
+
+def _vulnerability_exceptions(policy: Policy, repository: str, day: date) -> Iterator[MatchingVulnerability]:
+    gate: ScanGate | None = resolve(policy, repository, "scan_gate").rules
+    if gate is None:
+        return
+    for entry in (*gate.ignore, *policy.vulnerability_exceptions):
+        if _is_for_repository(entry, repository):
+            yield MatchingVulnerability(
+                line=entry.line,
+                vulnerability=entry.vulnerability,
+                package=entry.package,
+                repository=entry.repository,
+                until=entry.until,
+                reason=entry.reason,
+                in_force=day <= entry.until,
+            )
+
+
+def _is_for_repository(entry: IgnoredVulnerability, repository: str) -> bool:
+    return entry.repository is None or matches_glob(entry.repository, repository)
 
 
 def _is_for_tag(exception: TagException, tag: str | None) -> bool:

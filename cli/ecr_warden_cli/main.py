@@ -8,6 +8,7 @@ from ecr_warden_cli.commands.explain import explain
 from ecr_warden_cli.commands.local import local
 from ecr_warden_cli.commands.native import native
 from ecr_warden_cli.commands.replay import replay
+from ecr_warden_cli.commands.undo import undo
 
 
 @click.group()
@@ -16,5 +17,5 @@ def main() -> None:
     """Keep Amazon ECR registries in order, by one policy file."""
 
 
-for command in (check, demo, explain, local, native, replay):
+for command in (check, demo, explain, local, native, replay, undo):
     main.add_command(command)

@@ -11,13 +11,14 @@ from moto import mock_aws
 from moto.ecr.models import ecr_backends
 
 from ecr_warden_cli.local.ecr_double import faithful_ecr, storage_of
+from ecr_warden_cli.local.inspector_double import faithful_inspector
 
 ACCOUNT, REGION = "123456789012", "us-east-1"
 
 
 class Registry:
-    def __init__(self, ecr, events):
-        self.ecr, self.events = ecr, events
+    def __init__(self, ecr, inspector, events, envelopes):
+        self.ecr, self.inspector, self.events, self.envelopes = ecr, inspector, events, envelopes
         self.backend = ecr_backends[ACCOUNT][REGION]
 
     def push(self, *tags, repository="team/app", seed="1", **members):
@@ -43,17 +44,23 @@ class Registry:
 
 @contextmanager
 def double():
-    events = []
+    events, envelopes = [], []
 
-    def emit(account, region, detail_type, detail):
+    def emit(account, region, detail_type, detail, **envelope):
         assert (account, region) == (ACCOUNT, REGION)
         # What is sent must be JSON.
         events.append((detail_type, json.loads(json.dumps(detail))))
+        envelopes.append(envelope)
 
     # What botocore itself would not send is for the double to refuse.
     config = Config(parameter_validation=False)
-    with mock_aws(), faithful_ecr(emit):
-        yield Registry(boto3.client("ecr", region_name=REGION, config=config), events)
+    with faithful_inspector(), mock_aws(), faithful_ecr(emit):
+        ecr, inspector = (
+            boto3.client(name, region_name=REGION, config=config) for name in ("ecr", "inspector2")
+        )
+        found = Registry(ecr, inspector, events, envelopes)
+        found.emit = emit
+        yield found
 
 
 def error_of(call, **arguments):

@@ -1,6 +1,8 @@
 """The adapters of ECR, DynamoDB and the services that run images, on the local AWS."""
 
 import json
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -13,7 +15,7 @@ from ecr_warden.adapters.ecr import EcrRegistry
 from ecr_warden.adapters.ecr_settings import EcrSettings
 from ecr_warden.adapters.sns import SnsTopic
 from ecr_warden.adapters.usage import AwsUsage
-from ecr_warden.domain.images import Change, Manifest
+from ecr_warden.domain.images import Change, Manifest, RecordedChange
 from ecr_warden.domain.policy import Channel
 from ecr_warden.domain.settings.plans import Setting
 from ecr_warden.errors import AwsError, ChannelError, PolicyError, RefusedError, RepositoryGoneError
@@ -179,6 +181,35 @@ def test_a_change_that_was_not_made_is_forgotten_and_one_that_was_is_not(journal
     assert journal.progress("change-1") is Progress.DONE
 
 
+def test_a_recorded_change_is_read_back_as_it_was(journal):
+    assert journal.find("change-1") is None
+    change = replace(CHANGE, after={"tags": ["a", 1]}, created_by="arn:aws:iam::123456789012:user/a")
+    journal.begin(change)
+    assert journal.find("change-1") == RecordedChange(change, is_done=False)
+    journal.finish("change-1")
+    assert journal.find("change-1") == RecordedChange(change, is_done=True)
+
+
+def test_a_change_of_before_a_rules_globs_were_recorded_is_read_back_without_them(aws, tmp_path):
+    table, dynamodb = aws.stack.physical["JournalTable"], aws.client("dynamodb")
+    expected = replace(CHANGE, rule=replace(CHANGE.rule, match=()))
+    DynamoJournal(dynamodb, table).begin(CHANGE)
+    dynamodb.update_item(TableName=table, Key={"id": {"S": "change-1"}}, UpdateExpression="REMOVE rule_match")
+    assert DynamoJournal(dynamodb, table).find("change-1").change == expected
+    file = FileJournal(tmp_path / "journal.sqlite3")
+    file.begin(CHANGE)
+    with closing(sqlite3.connect(tmp_path / "journal.sqlite3")) as database, database:
+        database.execute("UPDATE change SET entry = json_remove(entry, '$.rule_match')")
+    assert file.find("change-1").change == expected
+    file.close()
+
+
+def test_a_lock_is_no_change(aws):
+    table, dynamodb = aws.stack.physical["JournalTable"], aws.client("dynamodb")
+    DynamoLocks(dynamodb, table, lambda: NOW).acquire("a", "one")
+    assert DynamoJournal(dynamodb, table).find("lock a") is None
+
+
 class NewerEcr:
     def get_registry_scanning_configuration(self):
         rule = {"scanFrequency": "HOURLY", "repositoryFilters": []}
@@ -260,7 +291,7 @@ def who_uses(aws):
         account=ACCOUNT,
         region=REGION,
     )
-    return lambda digest="sha256:ab", tag="latest": usage.who_uses("team/app", digest, tag)
+    return lambda digests=("sha256:ab",), tags=("latest",): usage.who_uses("team/app", digests, tags)
 
 
 def run_service(aws, image, *, tasks=0):
@@ -286,6 +317,19 @@ def test_an_ecs_service_uses_the_image_of_its_task_definition(aws, who_uses, ima
     run_service(aws, image)
     (user,) = who_uses()
     assert user.startswith("ECS service arn:aws:ecs:")
+    assert who_uses(["sha256:cd", "sha256:ab"], ["v0", "latest"]) == (user,), "by any of its names, and once"
+
+
+def test_an_image_without_tags_is_used_by_its_digests_alone(aws, who_uses):
+    run_service(aws, f"{URI}@sha256:ab")
+    assert len(who_uses(["sha256:index", "sha256:ab"], [])) == 1
+    assert who_uses(["sha256:index"], []) == ()
+
+
+def test_a_reference_without_a_tag_is_none_to_an_image_that_is_not_the_latest(aws, who_uses):
+    run_service(aws, URI)
+    assert who_uses(["sha256:ab"], ["v1.0.0"]) == ()
+    assert len(who_uses(["sha256:ab"], ["v1.0.0", "latest"])) == 1
 
 
 class RunningTask:
@@ -331,7 +375,7 @@ def test_a_running_task_uses_the_digest_that_it_pulled(aws):
         account=ACCOUNT,
         region=REGION,
     )
-    assert usage.who_uses("team/app", "sha256:ab", "latest") == ("ECS task task-100",)
+    assert usage.who_uses("team/app", ["sha256:ab"], []) == ("ECS task task-100",)
 
 
 def test_a_lambda_function_uses_the_image_of_its_code(aws, who_uses):
@@ -349,6 +393,8 @@ def test_a_cluster_that_inspector_knows_uses_the_image(who_uses, monkeypatch):
     cluster = {"clusterArn": "arn:aws:eks:us-east-1:1:cluster/prod", "clusterDetails": []}
     monkeypatch.setitem(CLUSTERS, arn, [cluster])
     assert who_uses() == ("cluster arn:aws:eks:us-east-1:1:cluster/prod",)
+    assert who_uses(["sha256:cd", "sha256:ab"], []) == who_uses(), "each digest is asked for"
+    assert who_uses(["sha256:cd"], ["latest"]) == ()
 
 
 class Denied:
@@ -358,7 +404,7 @@ class Denied:
 
 def test_what_could_not_be_found_out_counts_as_in_use():
     usage = AwsUsage(ecs=Denied(), functions=Denied(), inspector=Denied(), account=ACCOUNT, region=REGION)
-    users = usage.who_uses("team/app", "sha256:ab", "latest")
+    users = usage.who_uses("team/app", ["sha256:ab"], ["latest"])
     assert len(users) == 4
     assert all("it could not be found out" in user and "AccessDenied" in user for user in users)
     assert {word for user in users for word in ("ECS", "Lambda", "Inspector") if word in user} == {

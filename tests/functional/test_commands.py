@@ -85,9 +85,71 @@ def test_every_sample_is_replayed_to_the_function_that_it_is_for_and_none_fails(
             wanted = ["ImageActionFunction"]
         elif "CreateRepository" in path.name and "failed" not in path.name:
             wanted = ["RepositoryCreatedFunction"]
+        elif re.match(r"ecr_image_scan|inspector2_(scan|finding|coverage_ecr)", path.name):
+            wanted = ["ImageScanFunction"]
+        elif re.search(r"_action_failed|switched_off|PolicyExecutionEvent", path.name):
+            wanted = ["RegistryEventFunction"]
         assert result["functions"] == wanted, path.name
         assert result["error"] is None
         assert result["event_id"] == json.loads(path.read_text())["id"]
+
+
+GATE = "    scan_gate: {max: {critical: 0}, on_failure: quarantine}\n"
+
+
+@pytest.fixture
+def gated(policy):
+    policy.write_text(POLICY.replace("channels:", f"{GATE}channels:"))
+
+
+@pytest.mark.parametrize(
+    ("names", "kinds"),
+    [
+        (["ecr_image_scan_complete"], ["image_vulnerable"]),
+        (["ecr_image_scan_clean"], []),
+        (["ecr_image_scan_failed"], ["scan_failed"]),
+        (["inspector2_scan_critical"], ["image_vulnerable"]),
+        (["inspector2_finding_ecr_2021", "inspector2_finding_ecr_2021"], ["image_vulnerable"]),
+        (["inspector2_finding_ecr"], []),
+        (["inspector2_coverage_ecr_unsupported"], ["image_not_scanned"]),
+        (["ecr_scan_resource_change_switched_off"], ["image_not_scanned", "image_not_scanned"]),
+        (["ecr_replication_action_failed"], ["replication_failed"]),
+        (["ecr_pull_through_cache_action_failed"], ["pull_through_cache_failed"]),
+        (["eventbridge_cloudtrail_PolicyExecutionEvent"], ["lifecycle_ran"]),
+    ],
+    ids=str,
+)
+@pytest.mark.usefixtures("gated")
+def test_each_kind_of_event_about_scans_and_the_registry_is_told(replay, names, kinds):
+    done, results = replay(*(ROOT / f"events/{name}.json" for name in names))
+    assert done.exit_code == 0, done.output
+    told = [message for result in results for message in result["messages"]]
+    assert len(told) == len(kinds)
+    assert [outcome["kind"] for result in results for outcome in result["outcomes"]] == kinds
+
+
+@pytest.mark.usefixtures("gated")
+def test_a_scan_that_fails_its_gate_shows_findings_and_the_image_that_was_archived(replay):
+    _, (result,) = replay(ROOT / "events/ecr_image_scan_complete.json")
+    (outcome,) = result["outcomes"]
+    assert outcome["findings"]["counts"] == {"critical": 10, "medium": 9}
+    assert outcome["findings"]["allowed"] == {"critical": 0}
+    (change,) = result["changes"]
+    assert change["section"] == "scan_gate"
+    assert (change["before"]["storage_class"], change["after"]["storage_class"]) == ("STANDARD", "ARCHIVE")
+
+
+@pytest.mark.usefixtures("gated")
+def test_an_image_that_passes_again_is_told_so(replay, tmp_path, sample):
+    policy = Path(tmp_path / "policy.yaml")
+    policy.write_text(policy.read_text().replace("quarantine}\nchannels", "notify}\nchannels"))
+    clean = sample("ecr_image_scan_complete")
+    clean |= {"id": "a later scan", "time": "2019-11-29T02:36:48Z"}
+    clean["detail"]["finding-severity-counts"] = {}
+    (tmp_path / "clean.json").write_text(json.dumps(clean))
+    _, results = replay(ROOT / "events/ecr_image_scan_complete.json", tmp_path / "clean.json")
+    kinds = [outcome["kind"] for result in results for outcome in result["outcomes"]]
+    assert kinds == ["image_vulnerable", "image_recovered"]
 
 
 def test_a_denied_push_shows_its_outcome_change_and_message(replay):
@@ -144,7 +206,7 @@ def test_people_see_the_rule_the_decision_the_change_and_the_message(replay, eve
 
 
 def test_people_see_what_failed_and_what_no_function_is_for(replay, event_file):
-    scan = ROOT / "events/ecr_image_scan_complete.json"
+    scan = ROOT / "events/inspector2_coverage_ec2.json"
     done = replay(event_file("malformed", result=None), scan, arguments=())
     assert done.exit_code == 1
     assert "failed    MalformedEventError: detail.result" in done.stdout

@@ -1,11 +1,14 @@
 """The local AWS: what it simulates is as AWS documents it."""
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 import yaml
 from botocore.exceptions import ClientError
 
+from ecr_warden_cli.account.replay import reached
+from ecr_warden_cli.local.aws import DEFAULT_ACCOUNT, DEFAULT_REGION
 from ecr_warden_cli.local.errors import LocalAwsError
 from ecr_warden_cli.local.functions import LocalFunction
 from ecr_warden_cli.local.sam import write_sam_template
@@ -155,6 +158,80 @@ def test_a_target_of_an_unknown_service_is_refused_and_said(aws):
     )
     caused = aws.watch(lambda: aws.push("v1.0.0"))
     assert "a target of states is not simulated" in caused.error["message"]
+
+
+def rule(aws, name, pattern, state):
+    """Put a rule of somebody's own, whose target is a queue of the stack."""
+    events = aws.client("events")
+    events.put_rule(Name=name, EventPattern=json.dumps(pattern), State=state)
+    arn = aws.stack.arn("ImageActionDeadLetterQueue")
+    events.put_targets(Rule=name, Targets=[{"Id": "queue", "Arn": arn}])
+
+
+ALL = "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS"
+
+
+@pytest.mark.parametrize(
+    ("state", "detail_type", "read_only", "taken"),
+    [
+        ("ENABLED", "ECR Image Scan", None, 1),
+        ("ENABLED", "AWS Service Event via CloudTrail", False, 1),
+        ("ENABLED", "AWS Service Event via CloudTrail", True, 0),
+        (ALL, "ECR Image Scan", None, 1),
+        (ALL, "AWS Service Event via CloudTrail", False, 1),
+        (ALL, "AWS Service Event via CloudTrail", True, 1),
+        ("DISABLED", "ECR Image Scan", None, 0),
+        ("DISABLED", "AWS Service Event via CloudTrail", True, 0),
+    ],
+)
+def test_a_rules_state_says_which_events_it_sees(aws, state, detail_type, read_only, taken):
+    rule(aws, "own", {"source": ["own"]}, state)
+    detail = {} if read_only is None else {"readOnly": read_only}
+    aws.watch(lambda: aws.aws.broker.emit(DEFAULT_ACCOUNT, DEFAULT_REGION, detail_type, detail, source="own"))
+    assert aws.stack.waiting("ImageActionDeadLetterQueue") == taken
+
+
+def test_a_rule_may_ask_for_resources_by_a_wildcard_and_for_fields_that_are_not_there(aws):
+    pattern = {
+        "source": ["own"],
+        "resources": [{"wildcard": "arn:*:ecr:*:repository/*/sha256:*"}],
+        "detail": {"result": [{"anything-but": ["SUCCESS"]}], "error": [{"exists": False}]},
+    }
+    rule(aws, "own", pattern, "ENABLED")
+    image = "arn:aws:ecr:us-east-1:1:repository/a/b/sha256:cd"
+    for resources, detail in (
+        ([image], {"result": "FAILED"}),
+        (["i-1", image], {"result": "ERROR", "more": 1}),
+        (["i-1"], {"result": "FAILED"}),
+        ([image], {"result": "SUCCESS"}),
+        ([image], {"result": "FAILED", "error": "x"}),
+        ([image], {}),
+    ):
+        aws.aws.broker.emit(DEFAULT_ACCOUNT, DEFAULT_REGION, "Own", detail, source="own", resources=resources)
+    assert aws.stack.waiting("ImageActionDeadLetterQueue") == 2
+
+
+def test_an_event_says_when_it_happened_and_what_it_is_about(aws):
+    at = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    aws.watch(
+        lambda: aws.aws.broker.emit(
+            DEFAULT_ACCOUNT, DEFAULT_REGION, "Own", {}, source="own", resources=("a",), time=at
+        )
+    )
+    (event,) = aws.aws.broker.trace.sent
+    assert (event["source"], event["resources"], event["time"]) == ("own", ["a"], "2026-01-02T03:04:05Z")
+
+
+@pytest.mark.parametrize(("state", "functions"), [("ENABLED", []), (ALL, ["F"]), ("DISABLED", [])])
+def test_a_replay_on_an_account_goes_by_the_rules_states_too(sample, state, functions):
+    event = sample("eventbridge_cloudtrail_PolicyExecutionEvent")
+    properties = {
+        "State": state,
+        "EventPattern": {"source": ["aws.ecr"]},
+        "Targets": [{"Id": "F", "Arn": {"Fn::GetAtt": ["F", "Arn"]}}],
+    }
+    template = Template({"Resources": {"R": {"Type": "AWS::Events::Rule", "Properties": properties}}}, {})
+    assert list(reached(template, event)) == functions
 
 
 def test_a_copy_of_the_built_template_talks_to_the_local_aws(aws, tmp_path):

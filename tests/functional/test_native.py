@@ -239,7 +239,7 @@ def test_as_json_there_is_one_object_and_applying_says_what_became_of_each(world
 def asked(monkeypatch):
     terminal = SimpleNamespace(stdin=SimpleNamespace(isatty=lambda: True))
     with monkeypatch.context() as patched:
-        patched.setattr("ecr_warden_cli.commands.native.sys", terminal)
+        patched.setattr("ecr_warden_cli.commands.common.sys", terminal)
         yield
 
 

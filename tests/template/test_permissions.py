@@ -10,7 +10,7 @@ import pytest
 from botocore import xform_name
 from built import DEAD_LETTER_QUEUES, FUNCTIONS, QUEUES, ROLES, RULES, TARGETS, TOPICS, named, of_type
 
-from ecr_warden.adapters import ecr, ecr_settings
+from ecr_warden.adapters import dynamodb_scans, ecr, ecr_scans, ecr_settings, ecr_storage
 
 LOGS_AND_TRACES = {
     "logs:CreateLogStream": "Lambda writes the function's log",
@@ -18,9 +18,26 @@ LOGS_AND_TRACES = {
     "xray:PutTraceSegments": "active tracing",
     "xray:PutTelemetryRecords": "active tracing",
 }
+WHO_USES_AN_IMAGE = {
+    "ecs:ListClusters": "AwsUsage: tasks and services",
+    "ecs:ListTasks": "AwsUsage: tasks",
+    "ecs:DescribeTasks": "AwsUsage: tasks",
+    "ecs:ListServices": "AwsUsage: services",
+    "ecs:DescribeServices": "AwsUsage: services",
+    "ecs:DescribeTaskDefinition": "AwsUsage: services",
+    "lambda:ListFunctions": "AwsUsage: Lambda functions",
+    "lambda:GetFunction": "AwsUsage: Lambda functions",
+    "inspector2:GetClustersForImage": "AwsUsage: clusters",
+}
+TELLING = {
+    "events:PutEvents": "EventBridgePublisher.publish",
+    "sqs:SendMessage": "Lambda puts events that failed into the function's dead-letter queue",
+}
 # What each function's code calls, and what Lambda does in its name.
 ACTIONS = {
     "ImageActionFunction": LOGS_AND_TRACES
+    | WHO_USES_AN_IMAGE
+    | TELLING
     | {
         "ecr:ListTagsForResource": "EcrRegistry.resource_tags",
         "ecr:BatchGetImage": "EcrRegistry.find_manifest, find_manifest_by_digest",
@@ -31,18 +48,25 @@ ACTIONS = {
         "dynamodb:GetItem": "DynamoJournal.progress",
         "dynamodb:UpdateItem": "DynamoJournal.finish",
         "dynamodb:DeleteItem": "DynamoJournal.cancel",
-        "ecs:ListClusters": "AwsUsage: tasks and services",
-        "ecs:ListTasks": "AwsUsage: tasks",
-        "ecs:DescribeTasks": "AwsUsage: tasks",
-        "ecs:ListServices": "AwsUsage: services",
-        "ecs:DescribeServices": "AwsUsage: services",
-        "ecs:DescribeTaskDefinition": "AwsUsage: services",
-        "lambda:ListFunctions": "AwsUsage: Lambda functions",
-        "lambda:GetFunction": "AwsUsage: Lambda functions",
-        "inspector2:GetClustersForImage": "AwsUsage: clusters",
-        "events:PutEvents": "EventBridgePublisher.publish",
-        "sqs:SendMessage": "Lambda puts events that failed into the function's dead-letter queue",
     },
+    "ImageScanFunction": LOGS_AND_TRACES
+    | WHO_USES_AN_IMAGE
+    | TELLING
+    | {
+        "ecr:ListTagsForResource": "EcrRegistry.resource_tags",
+        "ecr:BatchGetImage": "EcrStorage.indexes",
+        "ecr:DescribeImages": "EcrStorage.images, listed, indexes",
+        "ecr:DescribeImageScanFindings": "EcrScans.read",
+        "ecr:UpdateImageStorageClass": "EcrStorage.archive",
+        "inspector2:ListFindings": "EcrScans.find_active; DescribeImageScanFindings in its caller's name",
+        "inspector2:ListCoverage": "DescribeImageScanFindings in its caller's name",
+        "dynamodb:GetItem": "DynamoJournal.find, DynamoScanStates.read",
+        "dynamodb:BatchGetItem": "DynamoJournal.progress_of",
+        "dynamodb:PutItem": "DynamoJournal.begin, DynamoScanStates.write, settle",
+        "dynamodb:UpdateItem": "DynamoJournal.finish",
+        "dynamodb:DeleteItem": "DynamoJournal.cancel",
+    },
+    "RegistryEventFunction": LOGS_AND_TRACES | TELLING,
     "RepositoryCreatedFunction": LOGS_AND_TRACES
     | {
         "ecr:DescribeRepositories": "EcrSettings.describe",
@@ -91,6 +115,7 @@ ACTIONS = {
 # The statements of roles that are for every resource.
 FOR_EVERY_RESOURCE = {
     "WriteTraces": "X-Ray has no resources",
+    "ReadInspectorsFindings": "Inspector's lists have no resources",
     "FindWhoUsesAnImage": "whoever uses the image is not known before; lists have no resources",
     "ConfigureRegistry": "a registry's own settings are no resource: its account and Region are the role's",
     "SwitchEnhancedScanning": "Inspector's account settings are no resource",
@@ -104,8 +129,17 @@ CONDITIONS = {
 }
 # Actions that are newer than the data of cfn-lint; AWS's models of its APIs have them.
 NEWER_THAN_THE_DATA = {"ecr:StartReplicationBackfill": "its only resource would be the registry"}
-# The adapters of one AWS service that a function calls it by.
-CALLERS = {"ImageActionFunction": ecr, "RepositoryCreatedFunction": ecr_settings}
+# By what of its adapters a function calls ECR.
+CALLERS = {
+    "ImageActionFunction": (ecr,),
+    "ImageScanFunction": (ecr.EcrRegistry.resource_tags, ecr_storage, ecr_scans),
+    "RepositoryCreatedFunction": (ecr_settings,),
+}
+# Actions that a role allows in more than one statement, each for other resources.
+IN_SEVERAL_STATEMENTS = {
+    "ImageScanFunction": {"dynamodb:GetItem", "dynamodb:PutItem"},
+    "RepositoryCreatedFunction": {"iam:CreateServiceLinkedRole"},
+}
 # The statements of a queue's, a topic's or a key's own policy; it is about that one alone.
 OWN_POLICIES = {
     "OnlyThisStacksRules": "a queue's policy",
@@ -168,16 +202,42 @@ def test_every_function_has_a_role_of_its_own():
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_a_function_may_do_what_its_code_does_and_nothing_else(function):
     allowed = [action for item in statements_of(ROLE_OF[function]) for action in as_list(item["Action"])]
-    # Making a service-linked role is allowed for each service by itself.
     assert sorted(set(allowed)) == sorted(ACTIONS[function])
-    assert {action for action in allowed if allowed.count(action) > 1} <= {"iam:CreateServiceLinkedRole"}
+    # Making a service-linked role is allowed for each service by itself, an item for each table.
+    assert {action for action in allowed if allowed.count(action) > 1} <= IN_SEVERAL_STATEMENTS.get(
+        function, set()
+    )
 
 
-@pytest.mark.parametrize(("function", "adapter"), CALLERS.items(), ids=CALLERS)
-def test_a_function_may_call_of_ecr_just_what_its_adapter_calls(function, adapter):
-    called = set(re.findall(r"_client\.(\w+)\(", inspect.getsource(adapter)))
+def called_by(adapters):
+    """Give the operations that adapters call, by themselves or page by page."""
+    source = "".join(inspect.getsource(adapter) for adapter in adapters)
+    calls = re.findall(r"_client\.(?:get_paginator\(\"(\w+)\"\)|(\w+)\()", source)
+    return {paged or once for paged, once in calls}
+
+
+@pytest.mark.parametrize(("function", "adapters"), CALLERS.items(), ids=CALLERS)
+def test_a_function_may_call_of_ecr_just_what_its_adapters_call(function, adapters):
+    called = called_by(adapters)
     allowed = {action.removeprefix("ecr:") for action in ACTIONS[function] if action.startswith("ecr:")}
     assert {xform_name(action) for action in allowed} == called
+
+
+def test_what_judges_scans_can_neither_delete_nor_tag_an_image():
+    assert not {"ecr:BatchDeleteImage", "ecr:PutImage"} & ACTIONS["ImageScanFunction"].keys()
+
+
+def test_what_tells_of_the_registry_cannot_touch_it():
+    services = {action.partition(":")[0] for action in ACTIONS["RegistryEventFunction"]}
+    assert services == {"logs", "xray", "events", "sqs"}
+
+
+def test_what_is_remembered_of_scans_is_read_and_written_and_no_more():
+    statements = {item["Sid"]: item for item in statements_of("ImageScanRole")}
+    assert named(statements["RememberScans"]["Resource"]) == "ScanTable"
+    assert named(statements["KeepJournal"]["Resource"]) == "JournalTable"
+    allowed = {action.removeprefix("dynamodb:") for action in statements["RememberScans"]["Action"]}
+    assert {xform_name(action) for action in allowed} == called_by([dynamodb_scans])
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -329,6 +389,8 @@ def test_the_dead_letter_queues_of_functions_and_queues_take_nothing_from_servic
     closed = {queue for queue, statements in QUEUE_POLICIES.items() if statements.keys() == {"OnlyOverTls"}}
     assert closed == {
         "ImageActionDeadLetterQueue",
+        "ImageScanDeadLetterQueue",
+        "RegistryEventDeadLetterQueue",
         "NotifyDeadLetterQueue",
         "RepositoryCreatedDeadLetterQueue",
     }

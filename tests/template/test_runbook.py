@@ -10,11 +10,17 @@ from built import ALARMS, QUEUES, ROOT, TEMPLATE
 from click.testing import CliRunner
 
 from ecr_warden.domain.exemption import EXEMPT_TAG
-from ecr_warden_cli.commands.replay import replay
+from ecr_warden_cli.main import main
 
 RUNBOOK = (ROOT / "docs/runbook.md").read_text()
 SECTIONS = re.findall(r"^## (.+)$", RUNBOOK, re.MULTILINE)
-HOW_TOS = ["Take a quarantine back", "Take a setting back", "Remove ECR Warden"]
+HOW_TOS = [
+    "An image was quarantined",
+    "An image in use fails the gate",
+    "Take a quarantine back",
+    "Take a setting back",
+    "Remove ECR Warden",
+]
 NAMED_BY_ALARMS = {
     name: re.findall(r'See docs/runbook\.md, "([^"]+)"\.$', alarm["AlarmDescription"])
     for name, alarm in ALARMS.items()
@@ -27,6 +33,9 @@ CALLS = sorted({call for line in LINES for call in re.findall(r"(?<!-)aws [a-z].
 # Parts of the AWS CLI that are no operation of a service.
 CUSTOM_COMMANDS = {("logs", "tail"): {"--since", "--filter-pattern"}}
 GLOBAL_OPTIONS = {"--query", "--output"}
+# The CLI's own, of an operation that comes in pages.
+PAGING_OPTIONS = {"--max-items"}
+OWN_COMMAND = ".venv/bin/ecr-warden "
 
 
 def test_every_alarm_has_a_section_of_its_own_and_every_other_section_is_a_how_to():
@@ -60,15 +69,22 @@ def test_a_call_of_the_aws_command_is_one_that_aws_takes(call):
     operations = {xform_name(name, "-"): name for name in model.operation_names}
     shape = model.operation_model(operations[operation]).input_shape
     known = {f"--{xform_name(member, '-')}": member for member in shape.members}
-    assert options - GLOBAL_OPTIONS <= known.keys()
+    paging = PAGING_OPTIONS if "nextToken" in shape.members else set()
+    assert options - GLOBAL_OPTIONS - paging <= known.keys()
     assert set(shape.required_members) <= {known[option] for option in options & known.keys()}
 
 
-def test_the_replay_command_takes_the_options_that_are_given_to_it():
-    (given,) = {line.removesuffix(" &&") for line in LINES if line.startswith(".venv/bin/ecr-warden replay")}
-    listed = CliRunner().invoke(replay, ["--help"]).output
-    assert set(re.findall(r"--[a-z-]+", given)) <= set(re.findall(r"--[a-z-]+", listed))
+@pytest.mark.parametrize(
+    "call", sorted({line.removesuffix(" &&") for line in LINES if line.startswith(OWN_COMMAND)})
+)
+def test_a_call_of_the_products_command_is_one_that_it_takes(call):
+    name = call.removeprefix(OWN_COMMAND).split()[0]
+    listed = CliRunner().invoke(main.commands[name], ["--help"]).output
+    assert set(re.findall(r"--[a-z-]+", call)) <= set(re.findall(r"--[a-z-]+", listed))
 
 
 def test_the_exemption_is_the_one_that_the_function_reads():
-    assert f"Key={EXEMPT_TAG},Value=tags" in RUNBOOK
+    assert set(re.findall(r"Key=(ecr-warden:\w+),Value=(\w+)", RUNBOOK)) == {
+        (EXEMPT_TAG, "tags"),
+        (EXEMPT_TAG, "scan_gate"),
+    }

@@ -25,7 +25,13 @@ from moto.cloudformation.parsing import get_model_map
 from ecr_warden.adapters.configuring import wait_before
 from ecr_warden.adapters.dynamodb import CLAIM_HELD
 from ecr_warden.adapters.source_queue import LONGEST_WAIT
-from ecr_warden.settings import ImageActionSettings, NotifySettings, RepositoryCreatedSettings
+from ecr_warden.settings import (
+    ImageActionSettings,
+    ImageScanSettings,
+    NotifySettings,
+    RegistryEventSettings,
+    RepositoryCreatedSettings,
+)
 from ecr_warden_cli.local.stack import NOT_SIMULATED
 from ecr_warden_cli.policy.consistency import DEFAULT_NAME_PREFIX
 
@@ -242,11 +248,30 @@ def test_every_alarm_rings_at_the_alarm_topic(alarm):
     assert alarm.get("ActionsEnabled", True)
 
 
-@pytest.mark.parametrize("alarm", ALARMS.values(), ids=ALARMS)
-def test_one_bad_datapoint_rings_and_silence_does_not(alarm):
-    assert (alarm["EvaluationPeriods"], alarm["TreatMissingData"]) == (1, "notBreaching")
+# Alarms for which one bad datapoint is not enough, with how many in a row are.
+PATIENT_ALARMS = {"ImageScanErrorsAlarm": 3}
+
+
+@pytest.mark.parametrize("name", ALARMS)
+def test_one_bad_datapoint_rings_or_as_many_as_are_explained_and_silence_does_not(name):
+    alarm, patience = ALARMS[name], PATIENT_ALARMS.get(name, 1)
+    assert (alarm["EvaluationPeriods"], alarm["TreatMissingData"]) == (patience, "notBreaching")
+    assert alarm.get("DatapointsToAlarm", 1) == patience
     if alarm["MetricName"] != "ApproximateAgeOfOldestMessage":
         assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (1, "GreaterThanOrEqualToThreshold")
+
+
+# How long after the first time Lambda tries an event again that made a function fail at once.
+LAMBDAS_TRIES = (0, 60, 180)
+
+
+def test_findings_that_come_late_do_not_ring_and_a_scan_that_is_never_judged_does():
+    errors, letters = ALARMS["ImageScanErrorsAlarm"], ALARMS["ImageScanDeadLetterAlarm"]
+    period = errors["Period"]
+    # Whenever the first try is, the tries of one event are in fewer periods than the alarm waits for.
+    periods = [{(first + after) // period for after in LAMBDAS_TRIES} for first in range(period)]
+    assert max(map(len, periods)) < errors["EvaluationPeriods"]
+    assert letters["EvaluationPeriods"] == 1
 
 
 # ---------------------------------------------------------------- encryption and state
@@ -280,6 +305,13 @@ def test_the_journal_outlives_the_stack_and_can_be_restored_to_any_second():
     journal = TEMPLATE.resources["JournalTable"]
     assert (journal["DeletionPolicy"], journal["UpdateReplacePolicy"]) == ("Retain", "Retain")
     assert journal["Properties"]["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+
+
+def test_what_is_remembered_of_scans_goes_with_the_stack_and_can_be_restored_until_then():
+    scans = TEMPLATE.resources["ScanTable"]
+    assert (scans["DeletionPolicy"], scans["UpdateReplacePolicy"]) == ("Delete", "Delete")
+    assert scans["Properties"]["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert scans["Properties"]["KeySchema"] == [{"AttributeName": "id", "KeyType": "HASH"}]
 
 
 STATEFUL = {"AWS::DynamoDB::Table", "AWS::SQS::Queue", "AWS::Logs::LogGroup", "AWS::KMS::Key"}
@@ -334,6 +366,8 @@ class ReadEnvironment(dict):
 
 SETTINGS = {
     "ImageActionFunction": ImageActionSettings,
+    "ImageScanFunction": ImageScanSettings,
+    "RegistryEventFunction": RegistryEventSettings,
     "NotifyFunction": NotifySettings,
     "RepositoryCreatedFunction": RepositoryCreatedSettings,
 }

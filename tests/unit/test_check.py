@@ -90,10 +90,6 @@ exceptions:
             "version: 1\nchannels:\n  slack: {type: slack, secrt: x}\n",
             "policy.yaml:3:24: error: secrt is not a known key",
         ),
-        (
-            "version: 1\nrules:\n  - match: ['**']\n    scan_gate: {max: {critical: 0}}\n",
-            "not supported by this version",
-        ),
         ("version: 1\nrules:\n  - match: ['**']\n    tags: {}\n", "neither allow nor deny"),
         (
             "version: 1\nrules:\n  - match: ['**']\n    tags: {deny: [a], sevrity: low}\n",
@@ -101,8 +97,8 @@ exceptions:
         ),
         ("version: 1\nzzz: 1\n", "known here: version"),
         (
-            "version: 1\nexceptions: [{repository: a, vulnerability: CVE-1, until: 2026-12-31, reason: b}]\n",
-            "name a tag",
+            "version: 1\nexceptions: [{repository: a, tag: b, until: '86400', reason: c}]\n",
+            "expected a date such as 2026-12-31, got '86400'",
         ),
         ("version: 1\nchannels: {a: {type: slack, secrt: x}}\n", "did you mean secret?"),
         (

@@ -6,18 +6,34 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ecr_warden.adapters.compiled_policy import encode_policy, load_policy
-from ecr_warden.domain.policy import Channel, Policy, Route, Rule, TagException, TagRules
-from ecr_warden.errors import PolicyError, SettingsError
-from ecr_warden.settings import ImageActionSettings, NotifySettings
+from ecr_warden.domain.policy import (
+    Channel,
+    IgnoredVulnerability,
+    Policy,
+    Route,
+    Rule,
+    ScanGate,
+    TagException,
+    TagRules,
+)
+from ecr_warden.errors import PolicyError
 
 st.register_type_strategy(date, st.dates())
+GATES = st.builds(
+    ScanGate,
+    min_epss=st.none() | st.floats(0, 1),
+    ignore=st.lists(st.builds(IgnoredVulnerability), max_size=2).map(tuple),
+)
 
 
 @given(
     st.builds(
         Policy,
-        rules=st.lists(st.builds(Rule, tags=st.none() | st.builds(TagRules)), max_size=3).map(tuple),
+        rules=st.lists(
+            st.builds(Rule, tags=st.none() | st.builds(TagRules), scan_gate=st.none() | GATES), max_size=3
+        ).map(tuple),
         exceptions=st.lists(st.builds(TagException), max_size=2).map(tuple),
+        vulnerability_exceptions=st.lists(st.builds(IgnoredVulnerability), max_size=2).map(tuple),
         channels=st.lists(st.builds(Channel), max_size=2).map(tuple),
         routes=st.lists(st.builds(Route), max_size=2).map(tuple),
     )
@@ -35,26 +51,3 @@ def test_a_policy_that_is_not_there_or_is_of_another_version_says_what_to_do(tmp
     path.write_text(json.dumps({"file": "p", "mode": "shout"}))
     with pytest.raises(PolicyError, match=r"\$\.mode.*run sam build again"):
         load_policy(str(path))
-
-
-@pytest.mark.parametrize("settings", [ImageActionSettings, NotifySettings])
-def test_a_missing_setting_is_named_at_the_cold_start(settings):
-    names = {
-        "ECR_WARDEN_POLICY_PATH",
-        "ECR_WARDEN_METRICS_NAMESPACE",
-        "ECR_WARDEN_OUTCOME_BUS_NAME",
-        "ECR_WARDEN_JOURNAL_TABLE_NAME",
-        "ECR_WARDEN_DELIVERY_TABLE_NAME",
-        "ECR_WARDEN_TOPIC_ARN",
-        "ECR_WARDEN_NOTIFY_QUEUE_URL",
-    }
-    whole = dict.fromkeys(names, "x")
-    assert set(vars(settings.read(whole)).values()) == {"x"}
-    missed = set()
-    for name in names:
-        try:
-            settings.read(whole | {name: ""})
-        except SettingsError as error:
-            assert name in str(error)  # noqa: PT017  # which ones are needed is asserted below
-            missed.add(name)
-    assert len(missed) == len(vars(settings.read(whole)))

@@ -63,7 +63,7 @@ def test_a_denied_tag_does_not_pass_and_all_of_why_is_said(run):
         "  passed over: policy.yaml:3 free/**: its match has no glob for prod/app",
         "  passed over: policy.yaml:4 charts/**: its match has no glob for prod/app",
         "",
-        "exceptions:",
+        "exceptions of tags:",
         "  policy.yaml:17 la* in prod/*: over since the end of 2000-01-31 (moved slowly)",
     ]
 
@@ -119,7 +119,7 @@ def test_a_repository_that_no_rule_is_for_is_said_to_have_none(run):
     result = run("prod/old:v1", "--artifact", "other")
     assert "tags: no rule decides for other artifacts in prod/old\n" in result.stdout
     assert "passed over: policy.yaml:7 prod/**, charts/**: its except has prod/old\n" in result.stdout
-    assert result.stdout.endswith("exceptions: none\n")
+    assert result.stdout.endswith("exceptions of tags: none\n")
 
 
 def test_json_is_alone_and_has_all_of_it(run):
@@ -171,6 +171,7 @@ def test_json_is_alone_and_has_all_of_it(run):
                 "in_force": False,
             }
         ],
+        "vulnerability_exceptions": [],
     }
     assert json.loads(run("--json", "prod/app").stdout)["verdict"] is None
 
@@ -239,3 +240,79 @@ def test_a_whole_image_uri_is_taken_as_people_paste_it(tmp_path):
     done = CliRunner().invoke(main, ["explain", uri, "--policy", str(policy)])
     assert done.exit_code == 1
     assert "DOES NOT PASS  prod/api:latest" in done.stdout
+
+
+GATED = """\
+version: 1
+rules:
+  - match: ["prod/**"]
+    mode: enforce
+    scan_gate:
+      max: {high: 5, critical: 0}
+      min_epss: 0.1
+      grace_days: {high: 30}
+      on_failure: quarantine
+      ignore:
+        - {vulnerability: CVE-1, package: openssl, until: 9999-12-31, reason: not loaded}
+        - {vulnerability: CVE-2, repository: prod/web, until: 9999-12-31, reason: elsewhere}
+  - match: ["free/**"]
+    tags: {deny: [latest]}
+exceptions:
+  - {repository: "prod/*", vulnerability: CVE-3, until: 2000-01-31, reason: fixed since}
+  - {repository: "dev/*", vulnerability: CVE-4, until: 9999-12-31, reason: elsewhere}
+"""
+
+
+def test_a_gate_is_said_with_the_vulnerabilities_that_do_not_count_in_the_repository(run):
+    result = run("prod/api", policy=GATED)
+    assert result.exit_code == 0
+    _, gate, exceptions = result.stdout.split("\n\n")
+    assert gate.splitlines() == [
+        "scan_gate: policy.yaml:5 prod/** decides, in enforce mode",
+        "  max: critical: 0, high: 5",
+        "  fixable_only: false",
+        "  exploitable_only: false",
+        "  min_epss: 0.1",
+        "  grace_days: high: 30",
+        "  on_failure: quarantine",
+        "  on_scan_failed: notify",
+        "  even_in_use: false",
+        "  excepted: policy.yaml:11 CVE-1 of openssl: in force until 9999-12-31 (not loaded)",
+        "  excepted: policy.yaml:16 CVE-3 in prod/*: over since the end of 2000-01-31 (fixed since)",
+    ]
+    assert exceptions == "exceptions of tags: none\n"
+
+
+def test_a_repository_without_a_gate_has_no_vulnerabilities_excepted(run):
+    found = run("dev/api", policy=GATED)
+    assert "scan_gate: no rule decides for dev/api\n" in found.stdout
+    assert "CVE-4" not in found.stdout
+    assert json.loads(run("--json", "dev/api", policy=GATED).stdout)["vulnerability_exceptions"] == []
+
+
+def test_json_has_the_gate_and_what_it_does_not_count(run):
+    found = json.loads(run("--json", "prod/web", policy=GATED).stdout)
+    gate = found["sections"]["scan_gate"]
+    assert (gate["mode"], gate["rule"]["line"]) == ("enforce", 5)
+    assert gate["settings"]["max"] == [["critical", 0], ["high", 5]]
+    assert [each["vulnerability"] for each in gate["settings"]["ignore"]] == ["CVE-1", "CVE-2"]
+    assert found["vulnerability_exceptions"][1:] == [
+        {
+            "line": 12,
+            "vulnerability": "CVE-2",
+            "package": None,
+            "repository": "prod/web",
+            "until": "9999-12-31",
+            "reason": "elsewhere",
+            "in_force": True,
+        },
+        {
+            "line": 16,
+            "vulnerability": "CVE-3",
+            "package": None,
+            "repository": "prod/*",
+            "until": "2000-01-31",
+            "reason": "fixed since",
+            "in_force": False,
+        },
+    ]

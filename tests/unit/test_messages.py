@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from ecr_warden.adapters.slack import slack_payload
 from ecr_warden.adapters.sns import sns_subject, sns_text
 from ecr_warden.domain.console import console_url, partition
+from ecr_warden.domain.findings import FindingChanges, FindingShown, FindingsSummary
 from ecr_warden.domain.notices import notice
 from ecr_warden.domain.outcomes import OutcomeKind, outcome_id
 from ecr_warden.domain.policy import Severity
@@ -184,3 +185,144 @@ def test_slack_takes_the_message_of_a_new_repository():
     payload = slack_payload(repository_outcome(reason="x" * 9000))
     assert payload["blocks"][0]["text"]["text"].endswith("New repository configured: team/app")
     assert all(len(block["text"]["text"]) <= 3000 for block in payload["blocks"] if "text" in block)
+
+
+LOG4SHELL = FindingShown(
+    id="CVE-2021-44228",
+    severity="critical",
+    package="log4j-core",
+    installed_version="2.14.1",
+    fixed_version="2.15.0",
+    more_packages=2,
+    url="https://nvd.nist.gov/vuln/detail/CVE-2021-44228",
+    exploit_available=True,
+    epss=0.97565,
+)
+OPENSSL = FindingShown(id="CVE-2024-6119", severity="high", package="openssl", installed_version="3.0.13")
+BARE = FindingShown(id="A secret in the image", severity="medium")
+FINDINGS = FindingsSummary(
+    counts={"critical": 10, "high": 3, "medium": 9, "low": 0},
+    counted={"critical": 10, "high": 1},
+    allowed={"critical": 0, "high": 5},
+    worst=(LOG4SHELL, OPENSSL, BARE),
+    changes=FindingChanges(
+        "the last scan of this image", 3, 1, 7, ("CVE-2021-44228 log4j-core", "CVE-2"), ("CVE-3 zlib",)
+    ),
+    is_complete=True,
+)
+WORST = (
+    "Worst findings",
+    (
+        "CVE-2021-44228 critical log4j-core 2.14.1 → 2.15.0 and 2 more packages, exploit known, EPSS 0.97565 "
+        "https://nvd.nist.gov/vuln/detail/CVE-2021-44228"
+    ),
+    "CVE-2024-6119 high openssl 3.0.13 (no fix known)",
+    "A secret in the image medium",
+)
+
+
+def scan_outcome(**changes):
+    changes = {"kind": OutcomeKind.IMAGE_VULNERABLE, "decision": "failed", "findings": FINDINGS} | changes
+    return replace(OUTCOME, **changes)
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes", "title"),
+    [
+        (OutcomeKind.IMAGE_VULNERABLE, {}, "Image fails the scan gate"),
+        (OutcomeKind.IMAGE_VULNERABLE, {"changed": True}, "Image quarantined: it fails the scan gate"),
+        (OutcomeKind.IMAGE_RECOVERED, {}, "Image passes the scan gate again"),
+        (OutcomeKind.SCAN_FAILED, {}, "Image could not be scanned"),
+        (OutcomeKind.IMAGE_NOT_SCANNED, {}, "Image is not scanned"),
+        (OutcomeKind.IMAGE_NOT_SCANNED, {"image_digest": None}, "Images are not scanned"),
+        (OutcomeKind.REPLICATION_FAILED, {}, "Image was not replicated"),
+        (OutcomeKind.PULL_THROUGH_CACHE_FAILED, {}, "Image could not be cached"),
+        (OutcomeKind.LIFECYCLE_RAN, {"image_digest": None}, "Lifecycle policy ran"),
+        (OutcomeKind.SWEEP_FINISHED, {"image_digest": None}, "Sweep finished"),
+    ],
+)
+def test_each_kind_of_outcome_has_its_title(kind, changes, title):
+    outcome = replace(OUTCOME, kind=kind, **({"changed": False} | changes))
+    assert notice(outcome).headline == f"{title}: team/app:latest"
+
+
+@pytest.mark.parametrize(
+    ("kind", "label"),
+    [
+        (OutcomeKind.TAG_VIOLATION, "Pushed at"),
+        (OutcomeKind.IMAGE_VULNERABLE, "Scanned at"),
+        (OutcomeKind.IMAGE_RECOVERED, "Scanned at"),
+        (OutcomeKind.SCAN_FAILED, "Scanned at"),
+        (OutcomeKind.IMAGE_NOT_SCANNED, "Happened at"),
+        (OutcomeKind.REPLICATION_FAILED, "Happened at"),
+        (OutcomeKind.LIFECYCLE_RAN, "Happened at"),
+    ],
+)
+def test_a_time_is_called_what_it_is(kind, label):
+    labels = [name for name, _ in notice(replace(OUTCOME, kind=kind)).facts if name.endswith(" at")]
+    assert labels == [label]
+
+
+def test_a_notice_of_a_scan_says_how_many_are_found_and_allowed_what_changed_and_whose_it_is():
+    said = notice(scan_outcome(owner="payments"))
+    facts = dict(said.facts)
+    assert facts["Findings"] == ("critical 10 (at most 0), high 3, of which 1 count (at most 5), medium 9")
+    assert facts["Changes"] == (
+        "3 new, 1 fixed, 7 still there since the last scan of this image; "
+        "new: CVE-2021-44228 log4j-core, CVE-2, and 1 more; fixed: CVE-3 zlib"
+    )
+    assert facts["Owner"] == "payments"
+    assert said.lines == WORST
+
+
+def test_what_is_not_known_of_a_scan_is_not_said():
+    unread = replace(FINDINGS, is_complete=False, changes=None, worst=())
+    said = notice(scan_outcome(findings=unread))
+    assert "of which at least 1 count" in dict(said.facts)["Findings"]
+    assert not {"Changes", "Owner"} & set(dict(said.facts))
+    assert said.lines == ()
+    nothing = replace(FINDINGS, counts={}, counted={}, worst=())
+    assert dict(notice(scan_outcome(findings=nothing)).facts)["Findings"] == "none"
+
+
+def test_slack_and_sns_list_the_worst_findings_one_a_line():
+    sections = [block["text"]["text"] for block in slack_payload(scan_outcome())["blocks"] if "text" in block]
+    assert "\n".join(WORST) in sections
+    assert "\n\n" + "\n".join(WORST) + "\n\n" in sns_text(scan_outcome())
+
+
+def test_slack_gets_each_line_whole_or_is_told_how_many_more_there_are():
+    many = FINDINGS.worst + (replace(LOG4SHELL, package="x" * 300, url="https://" + "u" * 290),) * 10
+    payload = slack_payload(scan_outcome(findings=replace(FINDINGS, worst=many)))
+    (listed,) = [
+        block["text"]["text"]
+        for block in payload["blocks"]
+        if block.get("text", {}).get("text", "").startswith("Worst findings")
+    ]
+    lines = listed.split("\n")
+    assert len(listed) <= 3000
+    assert lines[-1] == f"and {len(many) + 1 - (len(lines) - 1)} more"
+    assert all(line.endswith("u" * 290) for line in lines[4:-1])
+
+
+@given(name=HOSTILE, package=HOSTILE, severity=HOSTILE, owner=HOSTILE, ids=st.lists(HOSTILE))
+def test_nothing_that_a_scanner_says_is_interpreted_or_over_slacks_limits(
+    name, package, severity, owner, ids
+):
+    shown = FindingShown(name, severity, package, package, package, url=name)
+    findings = FindingsSummary(
+        counts={severity: 1},
+        counted={},
+        allowed={severity: 0},
+        worst=(shown,) * 10,
+        changes=FindingChanges(owner, 20, 20, 1, tuple(ids), tuple(ids)),
+    )
+    outcome = scan_outcome(findings=findings, owner=owner, created_by=owner)
+    payload = slack_payload(outcome)
+    for block in payload["blocks"]:
+        assert block["type"] == "context" or all(text["type"] == "plain_text" for text in texts(block))
+        assert len(block.get("fields", ())) <= 10
+        assert all(0 < len(text["text"]) <= 2000 for text in block.get("fields", ()))
+        assert all(0 < len(text["text"]) <= 3000 for text in texts(block))
+    assert len(notice(outcome).lines) == 11
+    assert not any("\n" in line for line in notice(outcome).lines)

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ecr_warden.domain.artifacts import Artifact
+from ecr_warden.domain.globs import matches_glob
 from ecr_warden.domain.policy import Policy, Rule, TagRules
-from ecr_warden.domain.reachability import unreachable_tags
+from ecr_warden.domain.reachability import is_for, shares_a_name, unreachable_tags
 from ecr_warden.domain.resolution import resolve_tags
 
 IMAGE, CHART, CACHE = Artifact.IMAGE, Artifact.HELM_CHART, Artifact.BUILD_CACHE
@@ -192,6 +193,18 @@ def test_the_rules_that_are_named_decide_for_all_without_the_others(rules):
         alone = Policy("p", rules=(*each.shadowed_by, each.rule))
         for name, artifact in product(NAMES, [IMAGE, CHART]):
             assert resolve_tags(alone, name, artifact).rules != each.rule.tags
+
+
+@settings(deadline=None)
+@given(RULES, GLOBS)
+def test_a_rule_shares_a_name_with_a_glob_just_where_it_is_for_a_name_that_the_glob_matches(rules, glob):
+    for each in numbered(rules):
+        shared = [name for name in NAMES if matches_glob(glob, name) and is_for(each, name)]
+        assert shares_a_name(each, glob) is bool(shared)
+
+
+def test_a_glob_too_entangled_to_follow_may_share_a_name():
+    assert shares_a_name(Rule(1, ("*a" + "?" * 40,)), "*b" + "?" * 40)
 
 
 PIECES = st.lists(st.sampled_from(["[", "]", "!", "-", "a", "b", "*", "?"]), min_size=1, max_size=6).map(

@@ -1,16 +1,23 @@
-"""A journal in a file of this machine, with its locks, for an account in which no stack is deployed."""
+"""The journal of an account: the deployed stack's, or else one in a file of this machine, with its locks."""
 
 import json
 import os
 import sqlite3
 import threading
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import closing, contextmanager
+from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from ecr_warden.domain.images import Change
-from ecr_warden.ports import Progress
+import boto3
+
+from ecr_warden.adapters.dynamodb import DynamoJournal, DynamoLocks
+from ecr_warden.domain.images import Change, RecordedChange, rule_at
+from ecr_warden.ports import Journal, Locks, Progress
+from ecr_warden.wiring import utc_now
+from ecr_warden_cli.account.stack import CLIENT_CONFIG, find_stack
 
 # Seconds; longer than a command holds a lock, so that one that is still held was left by one that died.
 _HELD: Final = 120.0
@@ -50,6 +57,7 @@ class FileJournal:
             "after": change.after,
             "event_id": change.event_id,
             "rule": f"{change.rule.file}:{change.rule.line}",
+            "rule_match": change.rule.match,
             "created_by": change.created_by,
             "begun_at": change.begun_at.isoformat(),
         }
@@ -79,6 +87,11 @@ class FileJournal:
         found = {change_id: self.progress(change_id) for change_id in change_ids}
         return {change_id: progress for change_id, progress in found.items() if progress is not Progress.NEW}
 
+    def find(self, change_id: str) -> RecordedChange | None:
+        """Give a change that is recorded, or ``None``."""
+        row = self._execute("SELECT entry, is_done FROM change WHERE id = ?", change_id).fetchone()
+        return None if row is None else RecordedChange(_change(change_id, json.loads(row[0])), bool(row[1]))
+
     def finish(self, change_id: str) -> None:
         """Record that a change is made."""
         self._execute("UPDATE change SET is_done = 1 WHERE id = ?", change_id)
@@ -101,3 +114,25 @@ class FileJournal:
     def close(self) -> None:
         """Close the file."""
         self._database.close()
+
+
+def _change(change_id: str, entry: dict[str, Any]) -> Change:
+    # Entries from before a rule's globs were kept have none.
+    rule = rule_at(entry.pop("rule"), entry.pop("rule_match", ()))
+    begun_at = datetime.fromisoformat(entry.pop("begun_at"))
+    return Change(**entry, id=change_id, rule=rule, begun_at=begun_at)
+
+
+@contextmanager
+def open_journal(
+    session: boto3.session.Session, stack_name: str, region: str, say: Callable[[str], None]
+) -> Iterator[tuple[Journal, Locks]]:
+    """Give the stack's journal and locks, or where none is deployed, those in a file; raises ``AwsError``."""
+    stack = find_stack(session, stack_name, region)
+    if stack is not None:
+        client = session.client("dynamodb", region_name=region, config=CLIENT_CONFIG)
+        yield DynamoJournal(client, stack.journal_table), DynamoLocks(client, stack.journal_table, utc_now)
+        return
+    say(f"no stack {stack_name} in {region}: changes are recorded in {journal_path()}")
+    with closing(FileJournal(journal_path())) as file:
+        yield file, file

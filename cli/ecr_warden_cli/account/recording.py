@@ -1,12 +1,12 @@
 """Ports that do their work and remember it, so that a command can show what it did."""
 
 import logging
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ecr_warden.adapters.outcome_bus import outcome_as_json
-from ecr_warden.domain.images import Change
+from ecr_warden.domain.images import Change, RecordedChange
 from ecr_warden.domain.outcomes import Outcome
 from ecr_warden.domain.policy import Channel as ChannelOfPolicy
 from ecr_warden.domain.policy import Policy
@@ -48,6 +48,10 @@ class RecordingJournal:
         """Tell how far some changes are."""
         return self._journal.progress_of(change_ids)
 
+    def find(self, change_id: str) -> RecordedChange | None:
+        """Give a change that is recorded."""
+        return self._journal.find(change_id)
+
     def finish(self, change_id: str) -> None:
         """Record that a change is made."""
         self._journal.finish(change_id)
@@ -78,6 +82,11 @@ class RecordingPublisher:
         if self.bus is not None:
             self.bus.publish(outcome)
         self.outcomes.append(outcome_as_json(outcome))
+
+    def publish_all(self, outcomes: Sequence[Outcome]) -> None:
+        """Tell and put each."""
+        for outcome in outcomes:
+            self.publish(outcome)
 
 
 class _RecordingChannel:

@@ -1,6 +1,5 @@
 """Replaying an event on a real account: the functions' use cases run here, on that account's registry."""
 
-import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -8,26 +7,33 @@ from typing import Any, TypeVar
 from unittest.mock import patch
 
 import boto3
-from moto.events.models import EventPattern
 
 from ecr_warden.adapters import aws
 from ecr_warden.adapters.eventbridge import parse_image_action, parse_repository_creation
+from ecr_warden.adapters.registry_parsing import parse_registry_event
+from ecr_warden.adapters.scan_parsing import parse_scan_event
 from ecr_warden.domain.events import ImageAction, RepositoryCreation
 from ecr_warden.domain.policy import Policy
+from ecr_warden.domain.scan_events import RegistryEvent
 from ecr_warden.errors import EcrWardenError
-from ecr_warden.settings import ImageActionSettings, NotifySettings
+from ecr_warden.settings import ImageScanSettings, NotifySettings
 from ecr_warden.use_cases.configure_repository import configure_repository
 from ecr_warden.use_cases.enforce_tag_rules import enforce_tag_rules
-from ecr_warden.wiring import ImageActionPorts, RepositoryCreatedPorts, channels, deliveries
+from ecr_warden.use_cases.judge_scan import judge_scan
+from ecr_warden.use_cases.tell_registry_event import tell_registry_event
+from ecr_warden.wiring import ImageActionPorts, ImageScanPorts, RepositoryCreatedPorts, channels, deliveries
 from ecr_warden_cli.account.journal import FileJournal, journal_path
 from ecr_warden_cli.account.recording import NoMetrics, RecordingJournal, RecordingPublisher, recording_ports
+from ecr_warden_cli.account.scan_memory import ScanMemory
 from ecr_warden_cli.account.stack import DeployedStack, account_of, find_stack
 from ecr_warden_cli.caused import Caused, error_as_json
+from ecr_warden_cli.local.patterns import is_enabled, matches
 from ecr_warden_cli.local.template import Resource, Template, logical_id
 
 # A delivery of a message after which no other may come.
 _LAST = 5
-Wired = TypeVar("Wired", ImageActionPorts, RepositoryCreatedPorts)
+_About = ImageAction | RepositoryCreation | RegistryEvent
+Wired = TypeVar("Wired", ImageActionPorts, ImageScanPorts, RepositoryCreatedPorts)
 
 
 class IncompleteError(EcrWardenError):
@@ -54,6 +60,7 @@ class AccountReplay:
         self._say = say
         self._stacks: dict[str, DeployedStack | None] = {}
         self._account: str | None = None
+        self._memory = ScanMemory()
 
     def deliver(self, event: dict[str, Any]) -> Caused:
         """Run one event through the template's rules to the functions that it reaches."""
@@ -64,6 +71,10 @@ class AccountReplay:
                 match function:
                     case "ImageActionFunction":
                         self._image_action(event, caused)
+                    case "ImageScanFunction":
+                        self._image_scan(event, caused)
+                    case "RegistryEventFunction":
+                        self._registry_event(event, caused)
                     case "RepositoryCreatedFunction":
                         self._repository_created(event, caused)
         except EcrWardenError as error:
@@ -74,6 +85,19 @@ class AccountReplay:
         push = parse_image_action(event)
         with self._recorded(push, ImageActionPorts, caused) as ports:
             enforce_tag_rules(push, policy=self._policy, ports=ports)
+
+    def _image_scan(self, event: dict[str, Any], caused: Caused) -> None:
+        scan = parse_scan_event(event)
+        with self._recorded(scan, ImageScanPorts, caused) as ports:
+            stack = self._stack(scan.region)
+            if stack is None or not stack.scan_table:
+                ports.states = self._memory
+            judge_scan(scan, policy=self._policy, ports=ports)
+
+    def _registry_event(self, event: dict[str, Any], caused: Caused) -> None:
+        happened = parse_registry_event(event)
+        with self._recorded(happened, ImageScanPorts, caused) as ports:
+            tell_registry_event(happened, policy=self._policy, ports=ports)
 
     def _repository_created(self, event: dict[str, Any], caused: Caused) -> None:
         creation = parse_repository_creation(event)
@@ -99,7 +123,10 @@ class AccountReplay:
 
     @contextmanager
     def _recorded(
-        self, about: ImageAction | RepositoryCreation, wire: Callable[[Any, Any], Wired], caused: Caused
+        self,
+        about: ImageAction | RepositoryCreation | RegistryEvent,
+        wire: Callable[[Any, Any], Wired],
+        caused: Caused,
     ) -> Iterator[Wired]:
         """Give what acts on the event's account and Region; note what it does, however it ends."""
         self._check_account(about.account)
@@ -133,13 +160,14 @@ class AccountReplay:
         return self._stacks[region]
 
 
-def _function_settings(stack: DeployedStack | None) -> ImageActionSettings:
-    # Without a stack, neither its bus nor its journal is asked for.
-    return ImageActionSettings(
+def _function_settings(stack: DeployedStack | None) -> ImageScanSettings:
+    # Without a stack, neither its bus nor its tables are asked for.
+    return ImageScanSettings(
         policy_path="",
         metrics_namespace="",
         outcome_bus_name=stack.outcome_bus if stack else "",
         journal_table_name=stack.journal_table if stack else "",
+        scan_table_name=stack.scan_table if stack else "",
     )
 
 
@@ -177,7 +205,5 @@ def reached(template: Template, event: dict[str, Any]) -> Iterator[str]:
 
 def _is_reached(rule: Resource, event: dict[str, Any]) -> bool:
     properties = rule["Properties"]
-    is_on_default_bus = "EventBusName" not in properties and properties.get("State", "ENABLED") == "ENABLED"
-    return is_on_default_bus and EventPattern.load(json.dumps(properties["EventPattern"])).matches_event(
-        event
-    )
+    is_seen = "EventBusName" not in properties and is_enabled(properties.get("State", "ENABLED"), event)
+    return is_seen and matches(properties["EventPattern"], event)

@@ -1,12 +1,20 @@
 """The product's stack in an account and Region, found by its name."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import boto3
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from ecr_warden.adapters.aws import code_of, translated
+from ecr_warden.errors import EcrWardenError
+
+CLIENT_CONFIG: Final = Config(retries={"mode": "standard", "total_max_attempts": 5})
+
+
+class NoRegionError(EcrWardenError):
+    """Report that nothing says which Region is meant."""
 
 
 @dataclass(frozen=True)
@@ -16,6 +24,7 @@ class DeployedStack:
     outcome_bus: str
     journal_table: str
     delivery_table: str
+    scan_table: str
     topic_arn: str
     queue_url: str
 
@@ -36,6 +45,8 @@ def find_stack(session: boto3.session.Session, name: str, region: str) -> Deploy
         outcome_bus=physical["OutcomeBus"],
         journal_table=physical["JournalTable"],
         delivery_table=physical["DeliveryTable"],
+        # A stack of a version that judged no scans has none.
+        scan_table=physical.get("ScanTable", ""),
         topic_arn=physical["OutcomeTopic"],
         queue_url=physical["NotifyQueue"],
     )
@@ -46,3 +57,13 @@ def account_of(session: boto3.session.Session) -> str:
     with translated("asking whose credentials these are"):
         client = session.client("sts", region_name=session.region_name or "us-east-1")
         return str(client.get_caller_identity()["Account"])
+
+
+def open_session(region: str | None) -> tuple[boto3.session.Session, str]:
+    """Open the usual credentials' account in a Region, or else in the session's; raises ``AwsError``."""
+    with translated("reading the AWS configuration"):
+        session = boto3.session.Session()
+        found = region or session.region_name
+    if found is None:
+        raise NoRegionError("no Region: give --region, set AWS_DEFAULT_REGION, or name one in the profile")
+    return session, found

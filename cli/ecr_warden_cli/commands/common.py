@@ -2,6 +2,9 @@
 
 import dataclasses
 import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -9,6 +12,7 @@ from typing import Any
 import click
 
 from ecr_warden.domain.policy import Policy
+from ecr_warden.errors import EcrWardenError
 from ecr_warden_cli.policy.check import Checked, check_policy
 
 # click's own check gives exit status 2, wrong usage, where there is no such file.
@@ -39,6 +43,21 @@ def read_policy(path: Path, *, name: str | None = None) -> Policy:
         # Each problem on a line of its own, so that editors and terminals can jump to it.
         raise click.ClickException("\n".join((f"{path} is not valid", *map(str, checked.problems))))
     return checked.policy
+
+
+@contextmanager
+def said_errors() -> Iterator[None]:
+    """Say what went wrong without a traceback."""
+    try:
+        yield
+    except EcrWardenError as error:
+        raise click.ClickException(str(error)) from error
+
+
+def check_askable(*, yes: bool, as_json: bool) -> None:
+    """Refuse a command that would ask, where nobody can answer, as wrong usage."""
+    if not yes and (as_json or not sys.stdin.isatty()):
+        raise click.UsageError("nobody can be asked here: give --yes to do it without asking")
 
 
 def to_json(value: object) -> str:

@@ -14,7 +14,15 @@ from ecr_warden.domain.artifacts import Artifact
 from ecr_warden.domain.exemption import EXEMPT_TAG
 from ecr_warden.domain.policy import Destination, Mode, TagAction
 from ecr_warden_cli.commands.common import json_option, policy_option, read_policy, to_json
-from ecr_warden_cli.explanation import MEDIA_TYPES, Explanation, Section, Verdict, explain_push
+from ecr_warden_cli.explanation import (
+    MEDIA_TYPES,
+    Explanation,
+    MatchingException,
+    MatchingVulnerability,
+    Section,
+    Verdict,
+    explain_push,
+)
 
 # CreateRepository's own constraint.
 _REPOSITORY_NAME: Final = re.compile(
@@ -71,13 +79,10 @@ def _lines(explanation: Explanation, file: str) -> Iterator[str]:
     for name, section in explanation.sections.items():
         yield from _section_lines(name, section, explanation, file)
         yield ""
-    yield "exceptions:" if explanation.exceptions else "exceptions: none"
+    yield "exceptions of tags:" if explanation.exceptions else "exceptions of tags: none"
     for exception in explanation.exceptions:
-        state = "in force until" if exception.in_force else "over since the end of"
-        yield (
-            f"  {file}:{exception.line} {exception.tag} in {exception.repository}: "
-            f"{state} {exception.until} ({exception.reason})"
-        )
+        what = f"{exception.tag} in {exception.repository}"
+        yield f"  {file}:{exception.line} {what}: {_state(exception)}"
 
 
 def _verdict_lines(verdict: Verdict, image: str) -> Iterator[str]:
@@ -109,15 +114,31 @@ def _section_lines(name: str, section: Section, explanation: Explanation, file: 
         override = ", and overrides what somebody chose" if section.override else ""
         yield f"{name}: {where} decides, in {section.mode} mode{override}"
         yield from _settings_lines(section.settings)
+        if name == "scan_gate":
+            yield from _excepted_lines(explanation, file)
     for passed in section.passed_over:
         yield f"  passed over: {file}:{passed.line} {', '.join(passed.match)}: {passed.reason}"
+
+
+def _excepted_lines(explanation: Explanation, file: str) -> Iterator[str]:
+    for exception in explanation.vulnerability_exceptions:
+        package = "" if exception.package is None else f" of {exception.package}"
+        repository = "" if exception.repository is None else f" in {exception.repository}"
+        what = f"{exception.vulnerability}{package}{repository}"
+        yield f"  excepted: {file}:{exception.line} {what}: {_state(exception)}"
+
+
+def _state(exception: MatchingException | MatchingVulnerability) -> str:
+    state = "in force until" if exception.in_force else "over since the end of"
+    return f"{state} {exception.until} ({exception.reason})"
 
 
 def _settings_lines(settings: Any) -> Iterator[str]:  # noqa: ANN401  # each section has a type of its own
     for setting in fields(settings):
         shown = _shown(getattr(settings, setting.name))
-        # The one is said before; the other is for the functions, and check says it.
-        if shown and setting.name not in {"line", "narrow"}:
+        # The first is said before; narrow is for the functions, and check says it; what a gate ignores is
+        # said with the policy's exceptions.
+        if shown and setting.name not in {"line", "narrow", "ignore"}:
             yield f"  {setting.name}: {shown}"
 
 
@@ -135,6 +156,8 @@ def _shown(value: object) -> str:
             return ", ".join(sorted(map(_shown, value)))
         case tuple():
             # The order of patterns is the file's.
-            return ", ".join(": ".join(one) if isinstance(one, tuple) else _shown(one) for one in value)
+            return ", ".join(
+                ": ".join(map(str, one)) if isinstance(one, tuple) else _shown(one) for one in value
+            )
         case _:
             return str(value)

@@ -1,9 +1,7 @@
 """The native commands: what ECR can do by itself, shown as a diff and written."""
 
 import re
-import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -12,10 +10,16 @@ from uuid import uuid4
 import click
 
 from ecr_warden.domain.settings.native import NativeChange, NativePlan
-from ecr_warden.errors import EcrWardenError
 from ecr_warden.use_cases.apply_native import NativeResult, Status, apply_native
 from ecr_warden.use_cases.plan_native import plan_native
-from ecr_warden_cli.commands.common import json_option, policy_option, read_policy, to_json
+from ecr_warden_cli.commands.common import (
+    check_askable,
+    json_option,
+    policy_option,
+    read_policy,
+    said_errors,
+    to_json,
+)
 from ecr_warden_cli.native_diff import Line, Sign, name_of, plan_lines
 
 if TYPE_CHECKING:
@@ -80,7 +84,7 @@ def plan(
     The exit status is 0 with changes, too.
     """
     checked = read_policy(policy)
-    with _said_errors():
+    with said_errors():
         account = _account(region)
         planned = plan_native(checked, account.place, role_arn=role_arn, ports=account.ports)
     if as_json:
@@ -105,10 +109,9 @@ def apply(  # noqa: PLR0913  # one for each option
 
     What somebody changed meanwhile is left alone. Exit status 1 if anything failed.
     """
-    if not yes and (as_json or not sys.stdin.isatty()):
-        raise click.UsageError("nobody can be asked here: give --yes to apply without asking")
+    check_askable(yes=yes, as_json=as_json)
     checked = read_policy(policy)
-    with _said_errors():
+    with said_errors():
         account = _account(region)
         planned = plan_native(checked, account.place, role_arn=role_arn, ports=account.ports)
         if not as_json:
@@ -124,25 +127,11 @@ def apply(  # noqa: PLR0913  # one for each option
     raise SystemExit(int(any(result.status is Status.FAILED for result in results)))
 
 
-@contextmanager
-def _said_errors() -> Iterator[None]:
-    """Say what went wrong without a traceback."""
-    try:
-        yield
-    except EcrWardenError as error:
-        raise click.ClickException(str(error)) from error
-
-
 def _account(region: str | None) -> "NativeAccount":
     # boto3 takes a moment to import, which a policy with errors need not wait for.
     from ecr_warden_cli.account.native import open_account  # noqa: PLC0415
 
-    account = open_account(region)
-    if account is None:
-        raise click.ClickException(
-            "no Region: give --region, set AWS_DEFAULT_REGION, or name one in the profile"
-        )
-    return account
+    return open_account(region)
 
 
 def _applied(planned: NativePlan, account: "NativeAccount", stack_name: str) -> tuple[NativeResult, ...]:

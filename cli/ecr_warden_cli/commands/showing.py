@@ -73,13 +73,15 @@ def _line(out: Console, label: str, text: str, style: str = "") -> None:
 
 
 def _change(change: dict[str, object]) -> str:
-    return f"{_short(change['before'])} → {_short(change['after'])}"
+    return f"{side_of_change(change['before'])} → {side_of_change(change['after'])}"
 
 
-def _short(value: object) -> str:
+def side_of_change(value: object) -> str:
     """Say what matters of a side of a change; the whole is in the journal."""
     if isinstance(value, dict) and "image_tag" in value:
         return f"{value['image_tag']} ({value['image_digest'][:19]})"
+    if isinstance(value, dict) and "storage_class" in value:
+        return f"{value['storage_class']} ({value['image_digest'][:19]})"
     if value is None:
         return "nothing"
     text = value if isinstance(value, str) else json.dumps(value)

@@ -21,11 +21,12 @@ from ecr_warden.adapters.outcome_bus import SOURCE
 from ecr_warden.domain.policy import Policy
 from ecr_warden_cli.caused import Caused, error_as_json
 from ecr_warden_cli.local.broker import Broker, Event, Trace
-from ecr_warden_cli.local.ecr_double import faithful_ecr, make_repository, seed_image
-from ecr_warden_cli.local.inspector_double import clusters_known
+from ecr_warden_cli.local.ecr_double import faithful_ecr
+from ecr_warden_cli.local.inspector_double import faithful_inspector
 from ecr_warden_cli.local.people import Slack, read_topic, slack, subscribe
+from ecr_warden_cli.local.seeding import make, note
 from ecr_warden_cli.local.stack import LocalStack, deploy
-from ecr_warden_cli.local.subjects import Subject, subject_of
+from ecr_warden_cli.local.subjects import Subject, subjects_of
 from ecr_warden_cli.local.template import Template, load_template
 
 DEFAULT_ACCOUNT: Final = "123456789012"
@@ -76,26 +77,18 @@ class LocalAws:
             yield
 
     def seed(self, event: Mapping[str, Any]) -> None:
-        """Make the repository and the image that an event names, unless an event before it did."""
-        subject = subject_of(event)
-        if subject is None:
+        """Make what an event names, unless an event before it did, and let scanners know what it says."""
+        subjects = subjects_of(event)
+        if not subjects:
             return
         account, region = str(event["account"]), str(event["region"])
-        if (account, region, subject) in self._seeded:
-            return
-        self._seeded.add((account, region, subject))
         backend = ecr_backends[account][region]
-        if subject.repository not in backend.repositories:
-            make_repository(backend, subject.repository)
-        if subject.image_digest is not None:
-            seed_image(
-                backend,
-                subject.repository,
-                digest=subject.image_digest,
-                tag=subject.image_tag,
-                manifest=subject.manifest,
-                media_type=subject.media_type,
-            )
+        for subject in subjects:
+            if (account, region, subject) not in self._seeded:
+                self._seeded.add((account, region, subject))
+                make(backend, subject)
+            # Every event of a scan counts, though its image is there already.
+            note(backend, event, subject)
 
     def deliver(self, event: Event) -> Caused:
         """Send one event through the rules, let the functions react, and say what came of it."""
@@ -195,7 +188,7 @@ def local_aws(policy: Policy, *, template: Template | None = None) -> Iterator[L
     """Run a local AWS in this process, with no socket but Slack's on loopback."""
     with ExitStack() as parts:
         parts.enter_context(_clean_environment({}))
-        parts.enter_context(clusters_known())
+        parts.enter_context(faithful_inspector())
         parts.enter_context(mock_aws())
         yield _assemble(parts, policy, template or load_template())
 
@@ -206,7 +199,7 @@ def served_aws(
 ) -> Iterator[tuple[LocalAws, str]]:
     """Run a local AWS that listens on a port; give it with its endpoint's URL."""
     with ExitStack() as parts:
-        parts.enter_context(clusters_known())
+        parts.enter_context(faithful_inspector())
         # A line for each call would hide what the functions do.
         logging.getLogger("werkzeug").setLevel(logging.WARNING)
         # moto waits for ever for a server whose address it could not take.

@@ -9,7 +9,7 @@ import json
 import logging
 import uuid
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -21,6 +21,7 @@ from moto.events.models import EventBus, Rule, events_backends
 
 from ecr_warden_cli.local.errors import LocalAwsError
 from ecr_warden_cli.local.functions import LocalFunction
+from ecr_warden_cli.local.patterns import is_enabled, matches
 from ecr_warden_cli.local.queues import Queues, named_by_cloudformation, receive, record_of, settle
 from ecr_warden_cli.local.stack import LocalStack, QueueReader
 
@@ -90,18 +91,29 @@ class Broker:
         """Let a stack's functions react from now on."""
         self._stacks[stack.account, stack.region] = stack
 
-    def emit(self, account: str, region: str, detail_type: str, detail: dict[str, Any]) -> None:
-        """Send an event of ECR's own to the default bus."""
+    def emit(  # noqa: PLR0913  # what an event has
+        self,
+        account: str,
+        region: str,
+        detail_type: str,
+        detail: dict[str, Any],
+        /,
+        *,
+        source: str = "aws.ecr",
+        resources: Sequence[str] = (),
+        time: datetime | None = None,
+    ) -> None:
+        """Send an event of ECR's own, or of another service, to the default bus."""
         self.put(
             {
                 "version": "0",
                 "id": str(uuid.uuid4()),
                 "detail-type": detail_type,
-                "source": "aws.ecr",
+                "source": source,
                 "account": account,
-                "time": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+                "time": (time or datetime.now(UTC)).strftime("%Y-%m-%dT%H:%M:%SZ"),
                 "region": region,
-                "resources": [],
+                "resources": list(resources),
                 "detail": detail,
             }
         )
@@ -119,7 +131,7 @@ class Broker:
             self.trace.sent.append(event)
 
     def _through(self, rule: Rule, event: Event) -> None:
-        if rule.state != "ENABLED" or not rule.event_pattern.matches_event(event):
+        if not is_enabled(rule.state, event) or not matches(rule.event_pattern.get_pattern(), event):
             return
         for target in rule.targets:
             try:

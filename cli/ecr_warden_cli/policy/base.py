@@ -1,11 +1,15 @@
 """What every model of the policy file is, and the texts that several of them take."""
 
-from typing import Annotated
+import re
+from datetime import date
+from typing import Annotated, Final
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from ecr_warden.domain.globs import glob_problem
 from ecr_warden.domain.tag_patterns import pattern_problem
+
+_ISO_DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
 def _sound_glob(glob: str) -> str:
@@ -22,9 +26,17 @@ def _sound_pattern(pattern: str) -> str:
     return pattern
 
 
+def _iso_date(value: object) -> object:
+    # Pydantic takes a number, and a text that is one, for seconds since 1970.
+    if not isinstance(value, str) or not _ISO_DATE.fullmatch(value):
+        raise ValueError(f"until: expected a date such as 2026-12-31, got {value!r}")
+    return value
+
+
 RepositoryGlob = Annotated[str, AfterValidator(_sound_glob)]
 TagPattern = Annotated[str, AfterValidator(_sound_pattern)]
 Text = Annotated[str, Field(min_length=1)]
+LastDay = Annotated[date, BeforeValidator(_iso_date)]
 
 
 class Model(BaseModel):

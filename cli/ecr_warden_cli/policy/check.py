@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import partial
 from typing import Any, Final, TypeVar, cast
 
 from pydantic import BaseModel, ValidationError
@@ -12,6 +13,7 @@ from pydantic_core import ErrorDetails
 
 from ecr_warden.domain.policy import (
     Channel,
+    IgnoredVulnerability,
     Mode,
     Policy,
     Route,
@@ -29,7 +31,6 @@ from ecr_warden_cli.policy.consistency import (
     secret_problems,
 )
 from ecr_warden_cli.policy.model import (
-    SECTIONS_TO_COME,
     ExceptionModel,
     PolicyModel,
     RouteModel,
@@ -39,6 +40,8 @@ from ecr_warden_cli.policy.model import (
     json_schema,
 )
 from ecr_warden_cli.policy.problems import Problem
+from ecr_warden_cli.policy.scan_gate_consistency import scan_gate_problems
+from ecr_warden_cli.policy.scan_gate_values import scan_gate
 from ecr_warden_cli.policy.settings_consistency import lifecycle_section_problems, registry_problems
 from ecr_warden_cli.policy.source import Path, Source, read_source
 
@@ -91,6 +94,7 @@ def _consistency_problems(source: Source, file: str, today: date) -> Iterator[Pr
     yield from lifecycle_section_problems(rules, source, file)
     mode = Mode(data["mode"]) if data.get("mode") in set(Mode) else Mode.AUDIT
     yield from registry_problems(rules, mode, source, file)
+    yield from scan_gate_problems(rules, source, file, today)
     yield from exception_problems(_sound(ExceptionModel, data.get("exceptions")), source, file, today)
     entries, channels = data.get("routes", []), data.get("channels", {})
     if not isinstance(entries, list) or not isinstance(channels, dict):
@@ -145,10 +149,6 @@ def _types(details: ErrorDetails) -> str:
 
 
 def _unknown_key(name: str, loc: tuple[int | str, ...]) -> str:
-    if name in SECTIONS_TO_COME and loc[0] == "rules":
-        return f"{name} is not supported by this version: remove it, so that nobody rests on it"
-    if name == "vulnerability" and loc[0] == "exceptions":
-        return "exceptions by vulnerability are not supported by this version: name a tag"
     known = _known_keys(loc[:-1])
     nearest = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean {nearest[0]}?" if nearest else f"known here: {', '.join(known)}"
@@ -195,6 +195,19 @@ def _policy(model: PolicyModel, source: Source, file: str) -> Policy:
         exceptions=tuple(
             TagException(line("exceptions", i), item.repository, item.tag, item.until, item.reason)
             for i, item in enumerate(model.exceptions)
+            if item.tag is not None
+        ),
+        vulnerability_exceptions=tuple(
+            IgnoredVulnerability(
+                line("exceptions", i),
+                item.vulnerability,
+                item.until,
+                item.reason,
+                item.repository,
+                item.package,
+            )
+            for i, item in enumerate(model.exceptions)
+            if item.vulnerability is not None
         ),
         channels=tuple(
             Channel(name, line("channels", name), c.type, c.secret if isinstance(c, SlackModel) else None)
@@ -208,14 +221,17 @@ def _policy(model: PolicyModel, source: Source, file: str) -> Policy:
 
 
 def _rule(rule: RuleModel, source: Source, place: int) -> Rule:
-    def line(section: str) -> int:
-        return source.position(("rules", place, section))[0]
+    def line(*path: str | int) -> int:
+        return source.position(("rules", place, *path))[0]
 
     sections: dict[str, Any] = {
         name: value(getattr(rule, name), line(name))
         for name, value in _SECTIONS.items()
         if getattr(rule, name) is not None
     }
+    if rule.scan_gate is not None:
+        # Its parts have lines of their own.
+        sections["scan_gate"] = scan_gate(rule.scan_gate, partial(line, "scan_gate"))
     return Rule(
         line=source.position(("rules", place))[0],
         match=tuple(rule.match),

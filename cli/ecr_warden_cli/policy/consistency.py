@@ -7,7 +7,7 @@ from typing import Final
 
 from ecr_warden.domain.policy import Policy, Rule
 from ecr_warden.domain.reachability import unreachable_settings, unreachable_tags
-from ecr_warden.domain.resolution import SETTINGS_SECTIONS
+from ecr_warden.domain.resolution import REPOSITORY_SECTIONS
 from ecr_warden_cli.policy.model import ExceptionModel, RouteModel
 from ecr_warden_cli.policy.problems import Problem
 from ecr_warden_cli.policy.source import Source
@@ -20,17 +20,17 @@ def rule_problems(rules: Mapping[int, Rule], source: Source, file: str) -> Itera
     """Find rules that do nothing; ``rules`` has them by their place in the file."""
     ordered = tuple(rules.values())
     found = {"tags": unreachable_tags(ordered)}
-    found |= {section: unreachable_settings(ordered, section) for section in SETTINGS_SECTIONS}
+    found |= {section: unreachable_settings(ordered, section) for section in REPOSITORY_SECTIONS}
     for section, unreachable in ((name, one) for name, several in found.items() for one in several):
         # By identity: rules that are the same, on one line, are equal.
         place = next(place for place, rule in rules.items() if rule is unreachable.rule)
         position = source.position(("rules", place, section))
         yield Problem(file, *position, _unreachable(section, unreachable.shadowed_by))
     for place, rule in rules.items():
-        if rule.tags is None and all(getattr(rule, section) is None for section in SETTINGS_SECTIONS):
+        if rule.tags is None and all(getattr(rule, section) is None for section in REPOSITORY_SECTIONS):
             message = (
                 "the rule has no section, so it does nothing, and later rules decide for what it matches: "
-                "give it tags or settings, or remove it"
+                "give it tags, settings or scan_gate, or remove it"
             )
             yield Problem(file, *source.position(("rules", place)), message, "warning")
 

@@ -1,14 +1,14 @@
 """The policy file's model: one description, from which validation and the JSON Schema both come."""
 
-from datetime import date
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BeforeValidator, Field, StrictBool, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, StrictBool, model_validator
 
 from ecr_warden.domain.artifacts import Artifact
 from ecr_warden.domain.outcomes import OutcomeKind
 from ecr_warden.domain.policy import Mode, Severity, TagAction
-from ecr_warden_cli.policy.base import Model, RepositoryGlob, TagPattern, Text
+from ecr_warden_cli.policy.base import LastDay, Model, RepositoryGlob, TagPattern, Text
+from ecr_warden_cli.policy.scan_gate_model import PackageName, ScanGateModel, VulnerabilityId
 from ecr_warden_cli.policy.settings_model import (
     EncryptionModel,
     LifecycleModel,
@@ -19,8 +19,6 @@ from ecr_warden_cli.policy.settings_model import (
     TagMutabilityModel,
 )
 
-# Sections of the design that this version cannot keep: refused, so that nobody rests on them.
-SECTIONS_TO_COME: Final = ("scan_gate",)
 JUDGED_ARTIFACTS: Final = tuple(kind for kind in Artifact if kind is not Artifact.REFERRER)
 
 
@@ -28,13 +26,6 @@ def _whole_number(value: object) -> object:
     # Python takes true and 1.0 for 1.
     if type(value) is not int:
         raise ValueError(f"version: expected 1, got {value!r}")
-    return value
-
-
-def _iso_date(value: object) -> object:
-    # Pydantic takes a number for seconds since 1970.
-    if not isinstance(value, str):
-        raise ValueError(f"until: expected a date such as 2026-12-31, got {value!r}")  # noqa: TRY004  # pydantic's own
     return value
 
 
@@ -79,19 +70,43 @@ class RuleModel(Model):
     resource_tags: ResourceTagsModel | None = None
     repository_policy: RepositoryPolicyModel | None = None
     encryption: EncryptionModel | None = None
+    scan_gate: ScanGateModel | None = None
+    """What scans may find in an image, and what happens to one in which they find more."""
 
 
 class ExceptionModel(Model):
-    """Tags that pass for a time."""
+    """Tags that pass, or a vulnerability that does not count, for a time."""
+
+    model_config = ConfigDict(
+        # What _names_one_thing says, for editors.
+        json_schema_extra={
+            "oneOf": [{"required": ["tag"]}, {"required": ["vulnerability"]}],
+            "dependentRequired": {"package": ["vulnerability"]},
+        }
+    )
 
     repository: RepositoryGlob
     """A glob over repository names."""
-    tag: TagPattern
-    """The tags that pass."""
-    until: Annotated[date, BeforeValidator(_iso_date)]
+    tag: TagPattern | None = None
+    """The tags that pass; or else give a vulnerability."""
+    vulnerability: VulnerabilityId | None = None
+    """The id of what does not count, such as CVE-2026-1234, in upper or lower case; or else give a tag."""
+    package: PackageName | None = None
+    """The package in which the vulnerability does not count; without it, in all."""
+    until: LastDay
     """The last day, in UTC. Every exception ends."""
     reason: Text
     """Why."""
+
+    @model_validator(mode="after")
+    def _names_one_thing(self) -> Self:
+        if self.tag is None and self.vulnerability is None:
+            raise ValueError("the exception has neither tag nor vulnerability: give one of them")
+        if self.tag is not None and self.vulnerability is not None:
+            raise ValueError("the exception has tag and vulnerability: make two of it, one for each")
+        if self.package is not None and self.vulnerability is None:
+            raise ValueError("package goes with vulnerability: remove it from the exception of a tag")
+        return self
 
 
 class SlackModel(Model):

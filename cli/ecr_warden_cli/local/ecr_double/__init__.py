@@ -11,14 +11,29 @@ Simulated here, after the API's model and AWS's documentation:
 - CreateRepository with CloudTrail's event of each call, and of the repositories that ECR makes itself;
 - PutImageTagMutability, PutLifecyclePolicy, SetRepositoryPolicy, TagResource; DescribeRegistry and
   PutReplicationConfiguration, the registry's scanning configuration; repository creation templates;
-- replication backfills, lifecycle previews, storage classes.
+- replication backfills, lifecycle previews, storage classes;
+- DescribeImageScanFindings of basic scans and of Inspector's, StartImageScan, and the events of scans and
+  findings. DescribeImages says nothing of scans, as ECR has it since Clair's scans ended.
 
 Not simulated: layers that are missing, the rates of calls, quotas on repositories and templates,
-replication, scans, lifecycle runs, pull-through caches, KMS keys and roles that are not there, the waiting
-between ACTIVATING and ACTIVE. A repository that CloudFormation makes sends no event. What AWS does not
-document is decided so: a template with KMS or resource tags and without a role is an
-InvalidParameterException; BatchGetImage fails for an archived image as ImageInaccessible; a storage class
-that an image already has is answered as it is, without an event. What moto does otherwise is moto's own.
+replication, lifecycle runs, pull-through caches, KMS keys and roles that are not there, the waiting between
+ACTIVATING and ACTIVE. Nothing scans: what a scan found is what somebody says (``set_scan``,
+``complete_scan``). A repository that CloudFormation makes sends no event.
+
+What AWS does not document is decided so:
+
+- a template with KMS or resource tags and without a role is an InvalidParameterException;
+- BatchGetImage fails for an archived image as ImageInaccessible; a storage class that an image already has
+  is answered as it is, without an event;
+- the scan of an archived image has the status IMAGE_ARCHIVED and gives no findings; once the image is
+  restored, the scan is as it was;
+- neither counts nor dates are given before there are findings, and where a scan failed;
+- the counts that a replayed event gave stay, until more findings are listed, or some that it counted are
+  closed; ECR counts as UNTRIAGED what Inspector calls so;
+- StartImageScan refuses an index, and what is no container, as UnsupportedImageTypeException; where Inspector
+  scans the registry, it refuses everything.
+
+What moto does otherwise is moto's own.
 """
 
 import json
@@ -40,30 +55,55 @@ from ecr_warden_cli.local.ecr_double import (
     listing,
     registry,
     repositories,
+    scans,
     storage,
     templates,
 )
 from ecr_warden_cli.local.ecr_double.api import Emit, Handler, repository_of
 from ecr_warden_cli.local.ecr_double.backfill import end_backfill
 from ecr_warden_cli.local.ecr_double.events import recorded
-from ecr_warden_cli.local.ecr_double.images import is_immutable, seed_image
+from ecr_warden_cli.local.ecr_double.findings import Finding, Generated, basic_finding, enhanced_finding
+from ecr_warden_cli.local.ecr_double.images import find_image, is_immutable, seed_image
 from ecr_warden_cli.local.ecr_double.manifests import children
 from ecr_warden_cli.local.ecr_double.repositories import make_repository
+from ecr_warden_cli.local.ecr_double.scan_events import change_finding, complete_scan, fail_scan
+from ecr_warden_cli.local.ecr_double.scans import (
+    Scan,
+    note_finding,
+    note_scan,
+    note_status,
+    scan_of,
+    set_scan,
+)
 from ecr_warden_cli.local.ecr_double.storage import Storage, storage_of
 from ecr_warden_cli.local.ecr_double.templates import create_by_service
 from ecr_warden_cli.local.ecr_double.validation import model, validated
 
 __all__ = [
     "Emit",
+    "Finding",
+    "Generated",
+    "Scan",
     "Storage",
+    "basic_finding",
+    "change_finding",
     "children",
+    "complete_scan",
     "create_by_service",
     "end_backfill",
+    "enhanced_finding",
+    "fail_scan",
     "faithful_ecr",
+    "find_image",
     "is_immutable",
     "make_repository",
+    "note_finding",
+    "note_scan",
+    "note_status",
     "repository_of",
+    "scan_of",
     "seed_image",
+    "set_scan",
     "storage_of",
 ]
 
@@ -71,6 +111,7 @@ _OPERATIONS: Final[dict[str, Handler]] = {
     "BatchGetImage": images.batch_get_image,
     "CreateRepositoryCreationTemplate": templates.create,
     "DeleteRepositoryCreationTemplate": templates.delete,
+    "DescribeImageScanFindings": scans.describe_image_scan_findings,
     "DescribeImages": listing.describe_images,
     "DescribeRegistry": registry.describe_registry,
     "DescribeReplicationBackfillResults": backfill.describe_results,
@@ -86,6 +127,7 @@ _OPERATIONS: Final[dict[str, Handler]] = {
     "PutRegistryScanningConfiguration": registry.put_registry_scanning_configuration,
     "PutReplicationConfiguration": registry.put_replication_configuration,
     "SetRepositoryPolicy": repositories.set_repository_policy,
+    "StartImageScan": scans.start_image_scan,
     "StartLifecyclePolicyPreview": lifecycle_preview.start,
     "StartReplicationBackfill": backfill.start,
     "StopReplicationBackfill": backfill.stop,

@@ -4,14 +4,30 @@ import base64
 import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, Final, Protocol, TypeAlias, TypeVar
 
 from moto.core.exceptions import ServiceException
 from moto.ecr.exceptions import InvalidParameterException, RepositoryNotFoundException
 from moto.ecr.models import ECRBackend, Repository
 
-# What takes an event's account, Region, detail-type and detail.
-Emit: TypeAlias = Callable[[str, str, str, dict[str, Any]], None]
+
+class Emit(Protocol):
+    """What takes an event to the default bus of its account and Region; ``time`` is now by default."""
+
+    def __call__(  # noqa: PLR0913  # what an event has
+        self,
+        account: str,
+        region: str,
+        detail_type: str,
+        detail: dict[str, Any],
+        /,
+        *,
+        source: str = "aws.ecr",
+        resources: Sequence[str] = (),
+        time: datetime | None = None,
+    ) -> None:
+        """Send the event."""
+
 
 Parameters: TypeAlias = dict[str, Any]
 
@@ -22,11 +38,10 @@ _PAGE: Final = 100
 _Item = TypeVar("_Item")
 
 
-def error(code: str, message: str) -> Exception:
-    """Give one of ECR's errors that moto lacks; moto tells the service by the class's module."""
-    raised: Exception = type(code, (ServiceException,), {"code": code, "__module__": "moto.ecr.exceptions"})(
-        message
-    )
+def error(code: str, message: str, *, service: str = "ecr") -> Exception:
+    """Give one of a service's errors that moto lacks; moto tells the service by the class's module."""
+    members = {"code": code, "__module__": f"moto.{service}.exceptions"}
+    raised: Exception = type(code, (ServiceException,), members)(message)
     return raised
 
 

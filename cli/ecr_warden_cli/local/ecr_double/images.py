@@ -1,6 +1,7 @@
 """Images: PutImage, BatchGetImage and BatchDeleteImage, and the events that ECR sends of them."""
 
 import re
+from collections.abc import Sequence
 from typing import Any, Final
 
 from moto.ecr.exceptions import ImageAlreadyExistsException
@@ -209,18 +210,23 @@ def seed_image(  # noqa: PLR0913  # what an event names
     repository_name: str,
     *,
     digest: str,
-    tag: str | None,
+    tags: Sequence[str],
     manifest: str,
     media_type: str,
+    moves_tags: bool = True,
 ) -> None:
-    """Make an image as if it had been pushed long ago: no event, and the digest as it is given."""
+    """Make an image as if it had been pushed long ago: no event, and the digest as it is given.
+
+    Without ``moves_tags``, a tag that another image has stays there.
+    """
     repository = named(backend, {"repositoryName": repository_name})
-    if tag is not None and (holder := find_image(repository, {"imageTag": tag})) is not None:
-        _untag(holder, tag)
     image = find_image(repository, {"imageDigest": digest})
     if image is None:
-        repository.images.append(
-            Image(backend.account_id, tag, manifest, repository_name, media_type, digest)
-        )
-    elif tag is not None:
-        image.update_tag(tag)
+        image = Image(backend.account_id, None, manifest, repository_name, media_type, digest)
+        repository.images.append(image)
+    for tag in tags:
+        holder = find_image(repository, {"imageTag": tag})
+        if holder is None or (moves_tags and holder is not image):
+            if holder is not None:
+                _untag(holder, tag)
+            image.update_tag(tag)

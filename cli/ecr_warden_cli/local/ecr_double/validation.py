@@ -21,9 +21,9 @@ _EXCLUDING: Final = "_WITH_EXCLUSION"
 
 
 @lru_cache
-def model() -> ServiceModel:
-    """Give botocore's model of ECR's API."""
-    return ServiceModel(Loader().load_service_model("ecr", "service-2"), "ecr")
+def model(service: str = "ecr") -> ServiceModel:
+    """Give botocore's model of an API."""
+    return ServiceModel(Loader().load_service_model(service, "service-2"), service)
 
 
 def validated(operation: str, handler: Handler) -> Handler:
@@ -38,9 +38,13 @@ def validated(operation: str, handler: Handler) -> Handler:
 
 def check_input(operation: str, parameters: Parameters) -> None:
     """Refuse what the operation's model does not allow: botocore itself sends most of it."""
-    shape = model().operation_model(operation).input_shape
-    for path, constraint in _problems(shape, parameters, ""):
+    for path, constraint in input_problems("ecr", operation, parameters):
         raise invalid(path, constraint)
+
+
+def input_problems(service: str, operation: str, parameters: Parameters) -> Iterator[tuple[str, str]]:
+    """Give each place that the operation's model does not allow, with the constraint that it breaks."""
+    return _problems(model(service).operation_model(operation).input_shape, parameters, "")
 
 
 def _problems(shape: Shape | None, value: Any, path: str) -> Iterator[tuple[str, str]]:  # noqa: ANN401  # JSON

@@ -38,6 +38,14 @@ class RepositoryGoneError(EcrWardenError):
     """Report a repository that does not exist (any more). There is nothing left to do in it."""
 
 
+class ImageGoneError(EcrWardenError):
+    """Report an image that does not exist (any more). There is nothing left to do about it."""
+
+
+class NotReadyError(AwsError):
+    """Report findings that the registry does not have yet. Lambda tries the event again, later."""
+
+
 class RefusedError(EcrWardenError):
     """Report a change that ECR refuses for good, with ECR's reason. Trying again cannot help."""
 

@@ -1,15 +1,17 @@
 """What the use cases need of the world: small Protocols, each with its fake in tests/fakes.py."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ecr_warden.domain.images import Change, Manifest
+from ecr_warden.domain.images import Change, Manifest, RecordedChange, StoredImage
 from ecr_warden.domain.outcomes import Outcome
 
 if TYPE_CHECKING:
-    # For their names alone: a push that breaks no rule has nothing to do with settings.
+    # For their names alone: a push that breaks no rule has nothing to do with settings and scans.
+    from ecr_warden.domain.findings import Finding, Scan
+    from ecr_warden.domain.scan_state import ImageKey, ImageState
     from ecr_warden.domain.settings.current import (
         RegistryDestination,
         RegistryScanning,
@@ -108,6 +110,9 @@ class Journal(Protocol):
     def progress_of(self, change_ids: Collection[str]) -> Mapping[str, Progress]:
         """Tell how far some changes are, in one call; those that are not recorded are left out."""
 
+    def find(self, change_id: str) -> RecordedChange | None:
+        """Give a change that is recorded, or ``None``."""
+
     def finish(self, change_id: str) -> None:
         """Record that a change is made."""
 
@@ -128,8 +133,79 @@ class Locks(Protocol):
 class Usage(Protocol):
     """Which workloads run an image."""
 
-    def who_uses(self, repository_name: str, image_digest: str, image_tag: str) -> tuple[str, ...]:
-        """Name the workloads that use an image, and what could not be found out: it counts as in use."""
+    def who_uses(
+        self, repository_name: str, image_digests: Collection[str], image_tags: Collection[str]
+    ) -> tuple[str, ...]:
+        """Name the workloads that use an image by one of its digests or tags.
+
+        An index has its children's digests, too. What could not be found out is named as well: it counts as
+        in use.
+        """
+
+
+class ImageStorage(Protocol):
+    """The storage classes of one registry's images.
+
+    Methods raise ``RepositoryGoneError`` where the repository does not exist, ``RefusedError`` where ECR
+    refuses for good, ``AwsError`` where it did not answer well.
+    """
+
+    def images(self, repository_name: str, image_digests: Collection[str]) -> tuple[StoredImage, ...]:
+        """Describe images; those that do not exist are left out."""
+
+    def listed(self, repository_name: str) -> tuple[StoredImage, ...]:
+        """Give every image of a repository, archived ones too.
+
+        Raises ``RefusedError`` where there are more than can be looked through in time.
+        """
+
+    def indexes(self, repository_name: str) -> tuple[tuple[StoredImage, tuple[str, ...]], ...]:
+        """Give every image index of a repository that can be pulled, with its children's digests.
+
+        Raises ``RefusedError`` where there are more images than can be looked through in time.
+        """
+
+    def archive(self, repository_name: str, image_digest: str) -> None:
+        """Make an image one that cannot be pulled; that it is already is well.
+
+        Raises ``ImageGoneError`` where there is no such image.
+        """
+
+    def restore(self, repository_name: str, image_digest: str) -> None:
+        """Let an image be pulled again, which takes ECR up to 20 minutes; that it can be is well.
+
+        Raises ``ImageGoneError`` where there is no such image.
+        """
+
+
+class Scans(Protocol):
+    """What the scanners know of the images of one registry.
+
+    Methods raise ``RepositoryGoneError`` and ``ImageGoneError`` where there is no such image, ``AwsError``
+    where AWS did not answer well.
+    """
+
+    def read(self, repository_name: str, image_digest: str, *, with_epss: bool = False) -> "Scan":
+        """Give an image's last scan; its findings are read page by page as they are asked for.
+
+        With ``with_epss`` they are Inspector's own, where it scans the image: ECR does not give that score.
+        """
+
+    def find_active(self, finding_arn: str) -> "Finding | None":
+        """Give a finding of Inspector's as it is now, or ``None`` if it is closed or suppressed."""
+
+
+class ScanStates(Protocol):
+    """What is remembered of images between their scans. Methods raise ``AwsError``."""
+
+    def read(self, image: "ImageKey") -> "ImageState":
+        """Give what is known of an image; version 0 where nothing is."""
+
+    def write(self, image: "ImageKey", state: "ImageState") -> bool:
+        """Write a state over the one of the version before it; ``False`` where somebody else did first."""
+
+    def settle(self, image: "ImageKey", state: "ImageState") -> None:
+        """Record that a state's outcome is told, with its changes; nothing where a later state is there."""
 
 
 class OutcomePublisher(Protocol):
@@ -137,6 +213,9 @@ class OutcomePublisher(Protocol):
 
     def publish(self, outcome: Outcome) -> None:
         """Put an outcome on the bus, or raise ``AwsError``."""
+
+    def publish_all(self, outcomes: Sequence[Outcome]) -> None:
+        """Put outcomes on the bus, or raise ``AwsError`` where any of them is not: all may be put again."""
 
 
 class Claim(Enum):

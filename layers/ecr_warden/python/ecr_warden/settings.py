@@ -49,6 +49,46 @@ class RepositoryCreatedSettings:
 
 
 @dataclass(frozen=True)
+class ImageScanSettings:
+    """What ImageScanFunction's environment says."""
+
+    policy_path: str
+    metrics_namespace: str
+    outcome_bus_name: str
+    journal_table_name: str
+    scan_table_name: str
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str]) -> "ImageScanSettings":
+        """Read the settings, or raise ``SettingsError`` with the name of what is missing."""
+        return cls(
+            policy_path=_required(environment, "ECR_WARDEN_POLICY_PATH"),
+            metrics_namespace=_required(environment, "ECR_WARDEN_METRICS_NAMESPACE"),
+            outcome_bus_name=_required(environment, "ECR_WARDEN_OUTCOME_BUS_NAME"),
+            journal_table_name=_required(environment, "ECR_WARDEN_JOURNAL_TABLE_NAME"),
+            scan_table_name=_required(environment, "ECR_WARDEN_SCAN_TABLE_NAME"),
+        )
+
+
+@dataclass(frozen=True)
+class RegistryEventSettings:
+    """What RegistryEventFunction's environment says."""
+
+    policy_path: str
+    metrics_namespace: str
+    outcome_bus_name: str
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str]) -> "RegistryEventSettings":
+        """Read the settings, or raise ``SettingsError`` with the name of what is missing."""
+        return cls(
+            policy_path=_required(environment, "ECR_WARDEN_POLICY_PATH"),
+            metrics_namespace=_required(environment, "ECR_WARDEN_METRICS_NAMESPACE"),
+            outcome_bus_name=_required(environment, "ECR_WARDEN_OUTCOME_BUS_NAME"),
+        )
+
+
+@dataclass(frozen=True)
 class NotifySettings:
     """What NotifyFunction's environment says."""
 

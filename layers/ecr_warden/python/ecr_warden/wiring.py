@@ -4,27 +4,38 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache, cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from ecr_warden.adapters.metrics import CloudWatchMetrics
-from ecr_warden.domain.events import ImageAction, RepositoryCreation
 from ecr_warden.domain.policy import Channel as ChannelOfPolicy
 from ecr_warden.errors import PolicyError
 from ecr_warden.ports import (
     Channel,
     Deliveries,
+    ImageStorage,
     Journal,
     Locks,
     Metrics,
     OutcomePublisher,
     Registry,
+    Scans,
+    ScanStates,
     SettingsRegistry,
     Usage,
 )
-from ecr_warden.settings import ImageActionSettings, NotifySettings, RepositoryCreatedSettings
+from ecr_warden.settings import (
+    ImageActionSettings,
+    ImageScanSettings,
+    NotifySettings,
+    RegistryEventSettings,
+    RepositoryCreatedSettings,
+)
 
 if TYPE_CHECKING:
     from ecr_warden.adapters.source_queue import SourceQueue
+
+_ActingSettings = ImageActionSettings | ImageScanSettings | RepositoryCreatedSettings
+_TellingSettings = _ActingSettings | RegistryEventSettings
 
 # The imports below stand inside the properties on purpose: a push that breaks no rule loads no SDK.
 # ruff: noqa: PLC0415
@@ -35,36 +46,21 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class _ActingPorts:
-    """What every function that acts on a registry has, for one event's account and Region."""
+class _FromAnAccount(Protocol):
+    """An event of one account and Region."""
 
-    now: Callable[[], datetime] = staticmethod(utc_now)
-    pause: Callable[[float], None] = staticmethod(time.sleep)
+    @property
+    def account(self) -> str: ...
 
-    def __init__(
-        self,
-        settings: ImageActionSettings | RepositoryCreatedSettings,
-        event: ImageAction | RepositoryCreation,
-    ) -> None:
+    @property
+    def region(self) -> str: ...
+
+
+class _TellingPorts:
+    """What every function that answers events has."""
+
+    def __init__(self, settings: _TellingSettings) -> None:
         self._settings = settings
-        self._account = event.account
-        self._region = event.region
-
-    @cached_property
-    def journal(self) -> Journal:
-        """The record of changes."""
-        from ecr_warden.adapters.aws import client
-        from ecr_warden.adapters.dynamodb import DynamoJournal
-
-        return DynamoJournal(client("dynamodb"), self._settings.journal_table_name)
-
-    @cached_property
-    def locks(self) -> Locks:
-        """What only one writer may change at a time."""
-        from ecr_warden.adapters.aws import client
-        from ecr_warden.adapters.dynamodb import DynamoLocks
-
-        return DynamoLocks(client("dynamodb"), self._settings.journal_table_name, utc_now)
 
     @cached_property
     def publisher(self) -> OutcomePublisher:
@@ -80,8 +76,41 @@ class _ActingPorts:
         return CloudWatchMetrics(self._settings.metrics_namespace)
 
 
-class ImageActionPorts(_ActingPorts):
-    """What ImageActionFunction acts through."""
+class RegistryEventPorts(_TellingPorts):
+    """What RegistryEventFunction acts through."""
+
+
+class _ActingPorts(_TellingPorts):
+    """What every function that acts on a registry has, for one event's account and Region."""
+
+    now: Callable[[], datetime] = staticmethod(utc_now)
+    pause: Callable[[float], None] = staticmethod(time.sleep)
+
+    def __init__(self, settings: _ActingSettings, event: _FromAnAccount) -> None:
+        super().__init__(settings)
+        self._journal_table_name = settings.journal_table_name
+        self._account = event.account
+        self._region = event.region
+
+    @cached_property
+    def journal(self) -> Journal:
+        """The record of changes."""
+        from ecr_warden.adapters.aws import client
+        from ecr_warden.adapters.dynamodb import DynamoJournal
+
+        return DynamoJournal(client("dynamodb"), self._journal_table_name)
+
+    @cached_property
+    def locks(self) -> Locks:
+        """What only one writer may change at a time."""
+        from ecr_warden.adapters.aws import client
+        from ecr_warden.adapters.dynamodb import DynamoLocks
+
+        return DynamoLocks(client("dynamodb"), self._journal_table_name, utc_now)
+
+
+class _ImagePorts(_ActingPorts):
+    """What a function that acts on images has."""
 
     @cached_property
     def registry(self) -> Registry:
@@ -104,6 +133,42 @@ class ImageActionPorts(_ActingPorts):
             account=self._account,
             region=self._region,
         )
+
+
+class ImageActionPorts(_ImagePorts):
+    """What ImageActionFunction acts through."""
+
+
+class ImageScanPorts(_ImagePorts):
+    """What ImageScanFunction acts through."""
+
+    def __init__(self, settings: ImageScanSettings, event: _FromAnAccount) -> None:
+        super().__init__(settings, event)
+        self._scan_table_name = settings.scan_table_name
+
+    @cached_property
+    def storage(self) -> ImageStorage:
+        """The storage classes of the registry's images."""
+        from ecr_warden.adapters.aws import client
+        from ecr_warden.adapters.ecr_storage import EcrStorage
+
+        return EcrStorage(client("ecr"))
+
+    @cached_property
+    def scans(self) -> Scans:
+        """What scanners found."""
+        from ecr_warden.adapters.aws import client
+        from ecr_warden.adapters.ecr_scans import EcrScans
+
+        return EcrScans(client("ecr"), lambda: client("inspector2"))
+
+    @cached_property
+    def states(self) -> ScanStates:
+        """What is remembered of images."""
+        from ecr_warden.adapters.aws import client
+        from ecr_warden.adapters.dynamodb_scans import DynamoScanStates
+
+        return DynamoScanStates(client("dynamodb"), self._scan_table_name, utc_now)
 
 
 class RepositoryCreatedPorts(_ActingPorts):

@@ -4,13 +4,13 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ecr_warden.errors import AwsError, RepositoryGoneError
+from ecr_warden.errors import AwsError, ImageGoneError, RefusedError, RepositoryGoneError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,6 +19,21 @@ if TYPE_CHECKING:
 for _name in ("boto3", "botocore", "urllib3"):
     logging.getLogger(_name).setLevel(logging.INFO)
 
+# What trying again does not help against, unless a person acts first.
+_REFUSALS: Final = frozenset(
+    {
+        "AccessDenied",
+        "AccessDeniedException",
+        "BlockedByOrganizationPolicyException",
+        "ImageStorageClassUpdateNotSupportedException",
+        "InvalidParameterException",
+        "InvalidTagParameterException",
+        "KmsException",
+        "LimitExceededException",
+        "TooManyTagsException",
+        "ValidationException",
+    }
+)
 # Standard mode: adaptive mode's client-side rate goes on slowing a function long after a throttled second.
 _CONFIG = Config(
     retries={"mode": "standard", "total_max_attempts": 5},
@@ -48,6 +63,23 @@ def translated(what: str) -> Iterator[None]:
     except ClientError as error:
         if code_of(error) == "RepositoryNotFoundException":
             raise RepositoryGoneError(f"{what}: the repository does not exist") from error
+        if code_of(error) == "ImageNotFoundException":
+            raise ImageGoneError(f"{what}: the image does not exist") from error
         raise AwsError(f"{what}: {error}") from error
     except BotoCoreError as error:
         raise AwsError(f"{what}: {error}") from error
+
+
+@contextmanager
+def refusable(what: str) -> Iterator[None]:
+    """Raise what ECR refuses as such, and other errors as ``translated`` does."""
+    with translated(what):
+        try:
+            yield
+        except ClientError as error:
+            if code_of(error) in _REFUSALS:
+                raise RefusedError(f"{what}: {error}") from error
+            raise
+        except (KeyError, TypeError, ValueError) as error:
+            # Something that is newer than this version: the rest is not to suffer from it.
+            raise RefusedError(f"{what}: ECR's answer is not understood: {error!r}") from error

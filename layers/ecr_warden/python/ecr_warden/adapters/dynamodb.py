@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import ClientError
 
 from ecr_warden.adapters.aws import code_of, translated
-from ecr_warden.domain.images import Change
+from ecr_warden.domain.images import Change, RecordedChange, rule_at
 from ecr_warden.errors import AwsError
 from ecr_warden.ports import Claim, Progress
 
@@ -55,11 +55,15 @@ class DynamoJournal:
 
     def progress(self, change_id: str) -> Progress:
         """Tell how far a change is; ``NEW`` if it is not recorded."""
+        return _PROGRESS[self._read(change_id).get("status", {}).get("S")]
+
+    def _read(self, change_id: str) -> Mapping[str, Any]:
+        """Give the item of a change, empty where there is none."""
         with translated(f"reading the change {change_id}"):
             answer = self._client.get_item(
                 TableName=self._table_name, Key={"id": {"S": change_id}}, ConsistentRead=True
             )
-        return _PROGRESS[answer.get("Item", {}).get("status", {}).get("S")]
+        return answer.get("Item", {})
 
     def progress_of(self, change_ids: Collection[str]) -> Mapping[str, Progress]:
         """Tell how far some changes are, in one call; those that are not recorded are left out."""
@@ -78,6 +82,12 @@ class DynamoJournal:
             raise AwsError(f"{what}: DynamoDB answered for some of them only")
         items = answer["Responses"].get(self._table_name, [])
         return {item["id"]["S"]: _PROGRESS[item["status"]["S"]] for item in items}
+
+    def find(self, change_id: str) -> RecordedChange | None:
+        """Give a change that is recorded, or ``None``."""
+        item = self._read(change_id)
+        # Locks are in the same table, and have no status.
+        return RecordedChange(_change(item), item["status"]["S"] == _DONE) if "status" in item else None
 
     def finish(self, change_id: str) -> None:
         """Record that a change is made."""
@@ -120,10 +130,28 @@ def _item(change: Change) -> dict[str, Any]:
         "after": {"S": json.dumps(change.after)},
         "event_id": {"S": change.event_id},
         "rule": {"S": f"{change.rule.file}:{change.rule.line}"},
+        "rule_match": {"S": json.dumps(change.rule.match)},
         **({"created_by": {"S": change.created_by}} if change.created_by else {}),
         "begun_at": {"S": change.begun_at.isoformat()},
         "expires_at": {"N": str(int((change.begun_at + JOURNAL_KEPT).timestamp()))},
     }
+
+
+def _change(item: Mapping[str, Any]) -> Change:
+    return Change(
+        id=item["id"]["S"],
+        account=item["account"]["S"],
+        region=item["region"]["S"],
+        repository=item["repository"]["S"],
+        section=item["section"]["S"],
+        before=json.loads(item["before"]["S"]),
+        after=json.loads(item["after"]["S"]),
+        event_id=item["event_id"]["S"],
+        # Entries from before a rule's globs were kept have none.
+        rule=rule_at(item["rule"]["S"], json.loads(item.get("rule_match", {"S": "[]"})["S"])),
+        begun_at=datetime.fromisoformat(item["begun_at"]["S"]),
+        created_by=item.get("created_by", {}).get("S"),
+    )
 
 
 def _refused_item(error: ClientError) -> Mapping[str, Any]:

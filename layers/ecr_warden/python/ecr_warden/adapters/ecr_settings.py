@@ -1,14 +1,13 @@
 """The settings of a registry and its repositories, through ECR's API."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
-from ecr_warden.adapters.aws import code_of, translated
+from ecr_warden.adapters.aws import code_of, refusable
 from ecr_warden.domain.console import repository_arn
 from ecr_warden.domain.settings.current import (
     Mutability,
@@ -22,41 +21,12 @@ from ecr_warden.domain.settings.plans import Setting
 from ecr_warden.domain.settings.replication import replication_rules
 from ecr_warden.domain.settings.repository_policy import policy_text
 from ecr_warden.domain.settings.scanning import registry_scanning
-from ecr_warden.errors import BusyError, RefusedError
+from ecr_warden.errors import BusyError
 
 if TYPE_CHECKING:
     from mypy_boto3_ecr import ECRClient
 
-# What trying again does not help against, unless a person acts first.
-_REFUSALS: Final = frozenset(
-    {
-        "AccessDenied",
-        "AccessDeniedException",
-        "BlockedByOrganizationPolicyException",
-        "InvalidParameterException",
-        "InvalidTagParameterException",
-        "KmsException",
-        "LimitExceededException",
-        "TooManyTagsException",
-        "ValidationException",
-    }
-)
 _BUSY: Final = frozenset({"ReplicationBackfillInProgressException", "LimitExceededException"})
-
-
-@contextmanager
-def refusable(what: str) -> Iterator[None]:
-    """Raise what ECR refuses as such, and other errors as ``translated`` does."""
-    with translated(what):
-        try:
-            yield
-        except ClientError as error:
-            if code_of(error) in _REFUSALS:
-                raise RefusedError(f"{what}: {error}") from error
-            raise
-        except (KeyError, TypeError, ValueError) as error:
-            # Something that is newer than this version: the rest is not to suffer from it.
-            raise RefusedError(f"{what}: ECR's answer is not understood: {error!r}") from error
 
 
 class EcrSettings:

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
-from ecr_warden.adapters.aws import code_of
-from ecr_warden.adapters.ecr_settings import refusable
+from ecr_warden.adapters.aws import code_of, refusable
 from ecr_warden.domain.settings.current import Mutability
 from ecr_warden.domain.settings.lifecycle_rules import lifecycle_text
 from ecr_warden.domain.settings.repository_policy import policy_text

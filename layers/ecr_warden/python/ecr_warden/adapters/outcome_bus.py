@@ -1,6 +1,7 @@
 """Outcomes on EventBridge's bus: writing them, and reading them back from the queue."""
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -9,8 +10,10 @@ from ecr_warden.errors import AwsError, MalformedEventError
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_events.type_defs import PutEventsRequestEntryTypeDef
 
 SOURCE = "ecr-warden"
+_ENTRIES_A_CALL: Final = 10
 
 
 class _OutcomeEvent(msgspec.Struct):
@@ -43,24 +46,30 @@ class EventBridgePublisher:
 
     def publish(self, outcome: Outcome) -> None:
         """Put an outcome on the bus, or raise ``AwsError``."""
+        self.publish_all([outcome])
+
+    def publish_all(self, outcomes: Sequence[Outcome]) -> None:
+        """Put outcomes on the bus, or raise ``AwsError`` where any of them is not: all may be put again."""
+        for start in range(0, len(outcomes), _ENTRIES_A_CALL):
+            self._put(outcomes[start : start + _ENTRIES_A_CALL])
+
+    def _put(self, outcomes: Sequence[Outcome]) -> None:
         # Imported here: this module is read by NotifyFunction too, whose channels may need no SDK call yet.
         from ecr_warden.adapters.aws import translated  # noqa: PLC0415
 
-        with translated(f"publishing the outcome {outcome.id}"):
-            answer = self._client.put_events(
-                Entries=[
-                    {
-                        "Source": SOURCE,
-                        "DetailType": outcome.kind.value,
-                        "Detail": msgspec.json.encode(outcome).decode(),
-                        "EventBusName": self._bus_name,
-                        "Time": outcome.event_time,
-                    }
-                ]
-            )
+        what = f"publishing the outcome {', '.join(outcome.id for outcome in outcomes)}"
+        with translated(what):
+            answer = self._client.put_events(Entries=[self._entry(outcome) for outcome in outcomes])
         # PutEvents answers with status 200 even where it took nothing.
         if answer["FailedEntryCount"]:
-            entry = answer["Entries"][0]
-            raise AwsError(
-                f"publishing the outcome {outcome.id}: {entry.get('ErrorCode')}: {entry.get('ErrorMessage')}"
-            )
+            failed = next(entry for entry in answer["Entries"] if entry.get("ErrorCode"))
+            raise AwsError(f"{what}: {failed.get('ErrorCode')}: {failed.get('ErrorMessage')}")
+
+    def _entry(self, outcome: Outcome) -> "PutEventsRequestEntryTypeDef":
+        return {
+            "Source": SOURCE,
+            "DetailType": outcome.kind.value,
+            "Detail": msgspec.json.encode(outcome).decode(),
+            "EventBusName": self._bus_name,
+            "Time": outcome.event_time,
+        }

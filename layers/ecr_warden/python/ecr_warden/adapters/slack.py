@@ -1,6 +1,7 @@
 """Slack, by an incoming webhook."""
 
 import logging
+from collections.abc import Sequence
 from http.client import HTTPException
 from typing import Any, Final
 from urllib.error import URLError
@@ -25,6 +26,7 @@ from ecr_warden.ports import Rendered
 _HEADER_LENGTH: Final = 150
 _SECTION_LENGTH: Final = 3000
 _FIELD_LENGTH: Final = 2000
+_FIELDS: Final = 10
 _TIMEOUT_SECONDS: Final = 10
 _OK: Final = 200
 _TOO_MANY: Final = 429
@@ -100,8 +102,11 @@ def slack_payload(outcome: Outcome) -> dict[str, Any]:
         HeaderBlock(text=_plain(headline, _HEADER_LENGTH)),
         SectionBlock(text=_plain(said.reason, _SECTION_LENGTH)),
         SectionBlock(text=_plain(f"What to do: {said.next_step}", _SECTION_LENGTH)),
-        SectionBlock(fields=[_plain(f"{label}\n{value}", _FIELD_LENGTH) for label, value in said.facts]),
     ]
+    if said.lines:
+        blocks.append(SectionBlock(text=_plain(_listed(said.lines), _SECTION_LENGTH)))
+    facts = [_plain(f"{label}\n{value}", _FIELD_LENGTH) for label, value in said.facts]
+    blocks += [SectionBlock(fields=facts[start : start + _FIELDS]) for start in range(0, len(facts), _FIELDS)]
     link = f"<{said.link}|Open it in the ECR console>"
     # A link that was cut would lead nowhere.
     if len(link) <= _SECTION_LENGTH:
@@ -111,6 +116,18 @@ def slack_payload(outcome: Outcome) -> dict[str, Any]:
 
 def _fallback(headline: str, said: Notice) -> str:
     return _cut(f"{headline}. {said.reason}", _SECTION_LENGTH)
+
+
+def _listed(lines: Sequence[str]) -> str:
+    """Give as many lines as a section takes, each whole, and say how many it does not."""
+    shown = list(lines)
+    while len(text := "\n".join((*shown, *_and_more(len(lines) - len(shown))))) > _SECTION_LENGTH:
+        shown.pop()
+    return text
+
+
+def _and_more(count: int) -> tuple[str, ...]:
+    return (f"and {count} more",) if count else ()
 
 
 def _plain(text: str, length: int) -> PlainTextObject:

@@ -59,8 +59,9 @@ def sns_text(outcome: Outcome) -> str:
     """Give the message as a person reads it."""
     said = notice(outcome)
     facts = "\n".join(f"{label}: {value}" for label, value in said.facts)
+    lines = "\n".join((*said.lines, "", "")) if said.lines else ""
     return (
-        f"{said.headline}\n\n{said.reason}\n\nWhat to do: {said.next_step}\n\n{facts}\n"
+        f"{said.headline}\n\n{said.reason}\n\nWhat to do: {said.next_step}\n\n{lines}{facts}\n"
         f"In the ECR console: {said.link}\nOutcome: {outcome.id} of event {outcome.event_id}\n"
     )
 

@@ -1,11 +1,11 @@
 """Which workloads run an image: ECS, Lambda, and what Inspector knows of clusters, EKS among them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from ecr_warden.adapters.aws import translated
-from ecr_warden.domain.console import partition
+from ecr_warden.domain.console import repository_arn
 from ecr_warden.errors import AwsError
 
 if TYPE_CHECKING:
@@ -19,9 +19,11 @@ _SERVICES_A_CALL: Final = 10
 
 @dataclass(frozen=True)
 class _Image:
+    """An image by all its names: an index has its children's digests, too."""
+
     repository: str
-    digest: str
-    tag: str
+    digests: frozenset[str]
+    tags: frozenset[str]
 
     def is_named_by(self, reference: str) -> bool:
         """Tell whether a reference, as in a container's definition, means this image."""
@@ -31,7 +33,7 @@ class _Image:
         if not repository.endswith(f"/{self.repository}"):
             return False
         # Where a reference has a digest, its tag does not count; where it has neither, it means latest.
-        return digest == self.digest if digest else (tag or "latest") == self.tag
+        return digest in self.digests if digest else (tag or "latest") in self.tags
 
 
 class AwsUsage:
@@ -52,18 +54,19 @@ class AwsUsage:
         self._account = account
         self._region = region
 
-    def who_uses(self, repository_name: str, image_digest: str, image_tag: str) -> tuple[str, ...]:
-        """Name the workloads that use an image, and what could not be found out: it counts as in use."""
-        references = _Image(repository_name, image_digest, image_tag)
-        arn = (
-            f"arn:{partition(self._region)}:ecr:{self._region}:{self._account}:"
-            f"repository/{repository_name}/{image_digest}"
-        )
+    def who_uses(
+        self, repository_name: str, image_digests: Collection[str], image_tags: Collection[str]
+    ) -> tuple[str, ...]:
+        """Name the workloads that use an image by one of its digests or tags.
+
+        What could not be found out is named as well: it counts as in use.
+        """
+        image = _Image(repository_name, frozenset(image_digests), frozenset(image_tags))
         searches = (
-            self._tasks(references),
-            self._services(references),
-            self._lambda_functions(references),
-            self._clusters(arn),
+            self._tasks(image),
+            self._services(image),
+            self._lambda_functions(image),
+            self._clusters(repository_name, image_digests),
         )
         users: list[str] = []
         for search in searches:
@@ -82,7 +85,7 @@ class AwsUsage:
                 for some in _in_parts(arns, _TASKS_A_CALL):
                     for task in self._ecs.describe_tasks(cluster=cluster, tasks=some)["tasks"]:
                         if any(
-                            container.get("imageDigest") == image.digest
+                            container.get("imageDigest") in image.digests
                             or image.is_named_by(container.get("image", ""))
                             for container in task.get("containers", [])
                         ):
@@ -124,14 +127,16 @@ class AwsUsage:
                     ):
                         yield f"Lambda function {function['FunctionArn']}"
 
-    def _clusters(self, image_arn: str) -> Iterator[str]:
+    def _clusters(self, repository_name: str, image_digests: Collection[str]) -> Iterator[str]:
+        repository = repository_arn(self._account, self._region, repository_name)
         with translated("asking Inspector for clusters that use the image"):
-            pages = self._inspector.get_paginator("get_clusters_for_image").paginate(
-                filter={"resourceId": image_arn}
-            )
-            for page in pages:
-                for cluster in page["cluster"]:
-                    yield f"cluster {cluster['clusterArn']}"
+            for digest in dict.fromkeys(image_digests):
+                pages = self._inspector.get_paginator("get_clusters_for_image").paginate(
+                    filter={"resourceId": f"{repository}/{digest}"}
+                )
+                for page in pages:
+                    for cluster in page["cluster"]:
+                        yield f"cluster {cluster['clusterArn']}"
 
 
 def _in_parts(items: Sequence[str], size: int) -> Iterator[list[str]]:

@@ -1,10 +1,17 @@
 """Images and what is done to them, as values."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from ecr_warden.domain.policy import RuleReference
+
+# The media types of image indexes.
+INDEX_TYPES: Final = (
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+)
 
 
 @dataclass(frozen=True)
@@ -14,6 +21,17 @@ class Manifest:
     digest: str
     body: str
     media_type: str
+
+
+@dataclass(frozen=True)
+class StoredImage:
+    """An image as DescribeImages lists it."""
+
+    digest: str
+    tags: tuple[str, ...] = ()
+    is_archived: bool = False
+    media_type: str | None = None
+    pushed_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -36,3 +54,17 @@ class Change:
     rule: RuleReference
     begun_at: datetime
     created_by: str | None = None
+
+
+@dataclass(frozen=True)
+class RecordedChange:
+    """A change that the journal has; one that is not ``is_done`` was begun, and may have been made."""
+
+    change: Change
+    is_done: bool
+
+
+def rule_at(place: str, match: Iterable[str]) -> RuleReference:
+    """Give a rule by its place, ``FILE:LINE``, as the journal keeps it."""
+    file, _, line = place.rpartition(":")
+    return RuleReference(file, int(line), tuple(match))

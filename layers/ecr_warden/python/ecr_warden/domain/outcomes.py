@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
 
+from ecr_warden.domain.findings import FindingsSummary
 from ecr_warden.domain.policy import Mode, RuleReference, Severity
 
 _ID_LENGTH = 32
@@ -73,6 +74,10 @@ class Outcome:
         Of a repository's settings: what came of each.
     created_by
         Who created the repository, where the event says so.
+    findings
+        Of an image's scan: how many there are, the worst of them, and what changed.
+    owner
+        Whose the repository is, by its resource tag ``team`` or ``owner``.
 
     """
 
@@ -96,6 +101,8 @@ class Outcome:
     change_ids: tuple[str, ...] = ()
     settings: tuple[SettingOutcome, ...] = ()
     created_by: str | None = None
+    findings: FindingsSummary | None = None
+    owner: str | None = None
 
 
 def outcome_id(  # noqa: PLR0913  # what makes an outcome the same

@@ -5,6 +5,7 @@ from datetime import date
 from enum import StrEnum
 
 from ecr_warden.domain.artifacts import Artifact
+from ecr_warden.domain.findings import FindingSeverity
 
 
 class Mode(StrEnum):
@@ -169,6 +170,61 @@ class Encryption:
     kms_key: str | None = None
 
 
+class ScanAction(StrEnum):
+    """What a gate asks for when an image fails it, or could not be scanned."""
+
+    IGNORE = "ignore"
+    NOTIFY = "notify"
+    QUARANTINE = "quarantine"
+
+
+@dataclass(frozen=True)
+class IgnoredVulnerability:
+    """A vulnerability that does not count until the end of a day (UTC), and why.
+
+    ``vulnerability`` is an id as the file has it, to be compared without regard to case. ``repository`` is a
+    glob, ``package`` a package's name; ``None`` is for all.
+    """
+
+    line: int
+    vulnerability: str
+    until: date
+    reason: str
+    repository: str | None = None
+    package: str | None = None
+
+
+@dataclass(frozen=True)
+class ScanGate:
+    """A rule's ``scan_gate`` section.
+
+    Attributes
+    ----------
+    max
+        The most findings of a severity that pass, in pairs; a severity that is not there has no limit.
+    fixable_only, exploitable_only, min_epss
+        What a finding must be to count. What the scanner does not say of a finding counts.
+    grace_days
+        For how many days after a finding was first observed it does not count, by severity, in pairs.
+    on_scan_failed
+        What is done where an image could not be scanned.
+    even_in_use
+        Whether an image is quarantined that a workload uses.
+
+    """
+
+    line: int
+    max: tuple[tuple[FindingSeverity, int], ...]
+    fixable_only: bool = False
+    exploitable_only: bool = False
+    min_epss: float | None = None
+    ignore: tuple[IgnoredVulnerability, ...] = ()
+    grace_days: tuple[tuple[FindingSeverity, int], ...] = ()
+    on_failure: ScanAction = ScanAction.NOTIFY
+    on_scan_failed: ScanAction = ScanAction.NOTIFY
+    even_in_use: bool = False
+
+
 @dataclass(frozen=True)
 class Rule:
     """One entry of ``rules``: the repositories that it is for, and its sections.
@@ -189,6 +245,7 @@ class Rule:
     resource_tags: ResourceTags | None = None
     repository_policy: RepositoryPolicy | None = None
     encryption: Encryption | None = None
+    scan_gate: ScanGate | None = None
 
 
 @dataclass(frozen=True)
@@ -230,6 +287,7 @@ class Policy:
     mode: Mode = Mode.AUDIT
     rules: tuple[Rule, ...] = ()
     exceptions: tuple[TagException, ...] = ()
+    vulnerability_exceptions: tuple[IgnoredVulnerability, ...] = ()
     channels: tuple[Channel, ...] = ()
     routes: tuple[Route, ...] = ()
 

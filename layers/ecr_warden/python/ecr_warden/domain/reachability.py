@@ -44,7 +44,10 @@ def unreachable_tags(rules: Sequence[Rule]) -> list[Unreachable]:
 
 
 def unreachable_settings(rules: Sequence[Rule], section: str) -> list[Unreachable]:
-    """Find the rules whose section of settings decides for no repository, as ``unreachable_tags`` does."""
+    """Find the rules whose section decides for no repository, as ``unreachable_tags`` does.
+
+    ``section`` is one that is for all artifacts.
+    """
     having = [rule for rule in rules if getattr(rule, section) is not None]
     languages = Languages(globs_of(*having))
     found = []
@@ -105,6 +108,19 @@ def _escaping(rule: Rule, covering: list[Rule], languages: Languages) -> str | N
 def is_for(rule: Rule, repository_name: str) -> bool:
     """Tell whether a rule is for a repository."""
     return takes(rule, {glob for glob in globs_of(rule) if matches_glob(glob, repository_name)})
+
+
+def shares_a_name(rule: Rule, glob: str) -> bool:
+    """Tell whether a rule is for any repository that a glob matches, or it would take too long to tell."""
+
+    def shared(matching: set[Pattern]) -> bool:
+        return takes(rule, matching) and glob in matching
+
+    globs = (*globs_of(rule), glob)
+    try:
+        return Languages(globs).find(globs, shared, needed=[rule.match, [glob]]) is not None
+    except TooEntangledError:
+        return True
 
 
 def takes(rule: Rule, matching: AbstractSet[Pattern]) -> bool:

@@ -18,6 +18,8 @@ SETTINGS_SECTIONS: Final = (
     "repository_policy",
     "encryption",
 )
+# The sections for which a rule is whatever kind of artifact is in the repository.
+REPOSITORY_SECTIONS: Final = (*SETTINGS_SECTIONS, "scan_gate")
 Section_co = TypeVar("Section_co", covariant=True)
 
 
@@ -68,7 +70,7 @@ def resolve_tags(
 
 
 def resolve(policy: Policy, repository_name: str, section: str) -> Resolution[Any]:
-    """Find the first rule that matches a repository and has a section of settings."""
+    """Find the first rule that matches a repository and has a section, one of ``REPOSITORY_SECTIONS``."""
 
     def settings(rule: Rule) -> Any:  # noqa: ANN401  # each section has a type of its own
         found = getattr(rule, section)

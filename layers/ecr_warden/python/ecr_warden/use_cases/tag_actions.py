@@ -162,7 +162,7 @@ def delete(push: ImageAction, violation: Violation, change_id: str, ports: TagAc
 def _reason_to_keep(manifest: Manifest, push: ImageAction, tag: str, ports: TagActionPorts) -> str | None:
     if len(manifest.body) > MAX_JOURNALED_MANIFEST:
         return "Its manifest is too large for the journal, so that it could not be looked up later"
-    users = ports.usage.who_uses(push.repository_name, push.image_digest, tag)
+    users = ports.usage.who_uses(push.repository_name, (push.image_digest,), (tag,))
     return f"It is or may be in use: {'; '.join(users)}" if users else None
 
 

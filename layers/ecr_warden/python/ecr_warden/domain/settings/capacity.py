@@ -52,7 +52,7 @@ def scanning_excess(rules: Sequence[Rule]) -> Iterator[tuple[Rule, str]]:
 
 def scan_type_problems(rules: Sequence[Rule]) -> Iterator[tuple[Rule, str]]:
     """Find rules that ask for another type than the first, and frequencies that the type lacks."""
-    first = _first_type(rules)
+    first = wanted_scan_type(rules)
     if first is None:
         return
     line, wanted = first
@@ -75,7 +75,7 @@ def scan_type_problems(rules: Sequence[Rule]) -> Iterator[tuple[Rule, str]]:
             yield rule, message
 
 
-def _first_type(rules: Sequence[Rule]) -> tuple[int, ScanType] | None:
+def wanted_scan_type(rules: Sequence[Rule]) -> tuple[int, ScanType] | None:
     """Give the type that the first rule with one asks for, or else implies, and that rule's line."""
     scanning = [rule.scanning for rule in rules if rule.scanning is not None]
     for each in scanning:

@@ -1,0 +1,201 @@
+"""What the scanners found in an image, through ECR's API and Inspector's."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from botocore.exceptions import ClientError
+
+from ecr_warden.adapters.aws import code_of, translated
+from ecr_warden.adapters.event_fields import printable
+from ecr_warden.adapters.inspector_findings import finding_of
+from ecr_warden.domain.findings import Finding, Package, Scan, severity_counts, severity_name
+from ecr_warden.errors import AwsError
+
+if TYPE_CHECKING:
+    from mypy_boto3_ecr import ECRClient
+    from mypy_boto3_inspector2 import Inspector2Client
+
+# The most that each gives in one page.
+_FINDINGS_A_PAGE: Final = 1000
+_INSPECTOR_FINDINGS_A_PAGE: Final = 100
+_ACTIVE: Final = "ACTIVE"
+_DONE: Final = frozenset({"COMPLETE", _ACTIVE})
+_COMING: Final = "IN_PROGRESS"
+# Not of ``FindingSeverity``: what has no severity counts against every limit.
+_NO_SEVERITY: Final = "unknown"
+_NO_NAME: Final = "(not named)"
+_HIGHEST_SCORE: Final = 10.0
+# AWS does not document the attributes of basic findings. Most say no fixed version; these are seen of those
+# that do.
+_FIXED: Final = (
+    "fixed_in_version",
+    "fixed_in_versions",
+    "fixed_version",
+    "fixed_versions",
+    "patched_version",
+    "patched_versions",
+)
+_NO_FIX: Final = frozenset({"", "notavailable"})
+_SCORES: Final = ("CVSS4_SCORE", "CVSS3_SCORE", "CVSS2_SCORE")
+
+
+class EcrScans:
+    """One account's registry in one Region; ``inspector`` builds the client that few images need."""
+
+    def __init__(self, client: "ECRClient", inspector: "Callable[[], Inspector2Client]") -> None:
+        self._client = client
+        self._inspector = inspector
+
+    def read(self, repository_name: str, image_digest: str, *, with_epss: bool = False) -> Scan:
+        """Give an image's last scan; its findings are read page by page as they are asked for.
+
+        With ``with_epss`` they are Inspector's own, where it scans the image: ECR does not give that score.
+        What is not active comes last of them: whether ECR counts it is not documented.
+        """
+        what = f"reading the findings of {repository_name} {image_digest}"
+
+        def ask(**more: Any) -> Mapping[str, Any]:  # noqa: ANN401  # an API's answer
+            return self._client.describe_image_scan_findings(
+                repositoryName=repository_name,
+                imageId={"imageDigest": image_digest},
+                maxResults=_FINDINGS_A_PAGE,
+                **more,
+            )
+
+        with translated(what):
+            try:
+                answer = ask()
+            except ClientError as error:
+                if code_of(error) != "ScanNotFoundException":
+                    raise
+                return Scan("NOT_FOUND", "the image was never scanned")
+        status = answer.get("imageScanStatus", {})
+        if "status" not in status:
+            raise AwsError(f"{what}: ECR's answer has no status")
+        found = answer.get("imageScanFindings", {})
+        if status["status"] in _DONE and _is_awaited(answer, found):
+            said = f"the scan is {status['status']}, and ECR does not have its findings yet"
+            return Scan(_COMING, said)
+        is_enhanced = status["status"] == _ACTIVE or bool(found.get("enhancedFindings"))
+        counts = found.get("findingSeverityCounts")
+        return Scan(
+            status=status["status"],
+            description=status.get("description", ""),
+            completed_at=found.get("imageScanCompletedAt"),
+            counts=None if counts is None else severity_counts(counts),
+            pages=(
+                self._of_inspector(repository_name, image_digest)
+                if with_epss and is_enhanced
+                else _pages(what, ask, _of_ecr, answer)
+            ),
+        )
+
+    def find_active(self, finding_arn: str) -> Finding | None:
+        """Give a finding of Inspector's as it is now, or ``None`` if it is closed or suppressed."""
+        criteria = {"findingArn": [_equals(finding_arn)], "findingStatus": [_equals(_ACTIVE)]}
+        pages = self._listed(f"looking for the finding {finding_arn}", criteria)
+        return next((finding for page in pages for finding in page if finding.is_active), None)
+
+    def _of_inspector(self, repository_name: str, image_digest: str) -> Iterator[tuple[Finding, ...]]:
+        for status in (_ACTIVE, "SUPPRESSED"):
+            yield from self._listed(
+                f"reading Inspector's findings of {repository_name} {image_digest}",
+                {
+                    "ecrImageHash": [_equals(image_digest)],
+                    "ecrImageRepositoryName": [_equals(repository_name)],
+                    "findingStatus": [_equals(status)],
+                },
+            )
+
+    def _listed(self, what: str, criteria: Mapping[str, Any]) -> Iterator[tuple[Finding, ...]]:
+        client: Any = self._inspector()
+
+        def ask(**more: Any) -> Mapping[str, Any]:  # noqa: ANN401  # an API's answer
+            answer: Mapping[str, Any] = client.list_findings(
+                filterCriteria=criteria,
+                sortCriteria={"field": "SEVERITY", "sortOrder": "DESC"},
+                maxResults=_INSPECTOR_FINDINGS_A_PAGE,
+                **more,
+            )
+            return answer
+
+        return _pages(what, ask, _of_list_findings)
+
+
+def _pages(
+    what: str,
+    ask: Callable[..., Mapping[str, Any]],
+    read: Callable[[Mapping[str, Any]], tuple[Finding, ...]],
+    answer: Mapping[str, Any] | None = None,
+) -> Iterator[tuple[Finding, ...]]:
+    """Give a page of findings after the other; ``answer`` is the first, if it was read already."""
+    more: dict[str, str] = {}
+    while True:
+        if answer is None:
+            with translated(what):
+                answer = ask(**more)
+        token = answer.get("nextToken")
+        page, answer = read(answer), None
+        yield page
+        if not token:
+            return
+        if more.get("nextToken") == token:
+            raise AwsError(f"{what}: the same page came twice")
+        more = {"nextToken": token}
+
+
+def _is_awaited(answer: Mapping[str, Any], found: Mapping[str, Any]) -> bool:
+    """Tell whether a scan is done, and nothing of what it found is there: not even that it is nothing."""
+    if "imageScanCompletedAt" in found or "findingSeverityCounts" in found:
+        return False
+    return not (found.get("findings") or found.get("enhancedFindings") or answer.get("nextToken"))
+
+
+def _of_ecr(answer: Mapping[str, Any]) -> tuple[Finding, ...]:
+    found = answer.get("imageScanFindings", {})
+    return (
+        *(_basic(one) for one in found.get("findings", [])),
+        *(finding_of(one) for one in found.get("enhancedFindings", [])),
+    )
+
+
+def _of_list_findings(answer: Mapping[str, Any]) -> tuple[Finding, ...]:
+    return tuple(finding_of(one) for one in answer.get("findings", []))
+
+
+def _basic(finding: Mapping[str, Any]) -> Finding:
+    """Read a finding of a basic scan: what it does not say stays unknown, and is never passed over."""
+    attributes = {one.get("key"): printable(one.get("value", "")) for one in finding.get("attributes", [])}
+    fixed = _first(attributes, _FIXED)
+    fixed = None if fixed is None or fixed.lower() in _NO_FIX else fixed
+    name = attributes.get("package_name")
+    return Finding(
+        id=printable(finding.get("name", "")) or _NO_NAME,
+        severity=severity_name(printable(finding.get("severity", "")) or _NO_SEVERITY),
+        packages=(Package(name, attributes.get("package_version") or None, fixed),) if name else (),
+        url=_link(finding.get("uri", "")),
+        # Where no fixed version is given, one may be known to others all the same.
+        fix_available=True if fixed is not None else None,
+        score=_score(_first(attributes, _SCORES)),
+    )
+
+
+def _first(attributes: Mapping[str, str], keys: Sequence[str]) -> str | None:
+    return next((attributes[key] for key in keys if attributes.get(key)), None)
+
+
+def _score(said: str | None) -> float | None:
+    try:
+        score = float(said or "")
+    except ValueError:
+        return None
+    return score if 0 <= score <= _HIGHEST_SCORE else None
+
+
+def _link(said: str) -> str | None:
+    is_one = said.isprintable() and " " not in said and said.lower().startswith(("https://", "http://"))
+    return said if is_one else None
+
+
+def _equals(value: str) -> dict[str, str]:
+    return {"comparison": "EQUALS", "value": value}

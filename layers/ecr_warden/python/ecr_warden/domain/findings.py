@@ -1,0 +1,184 @@
+"""What a scan finds in an image, as values."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+
+class FindingSeverity(StrEnum):
+    """The severities of findings that a gate can limit, worst first.
+
+    ``undefined`` is what basic scans call UNDEFINED and Inspector calls UNTRIAGED.
+    """
+
+    CRITICAL = "critical"
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+    INFORMATIONAL = "informational"
+    UNDEFINED = "undefined"
+
+
+# Inspector's word for what basic scans call UNDEFINED.
+_SAME: Final = {"untriaged": FindingSeverity.UNDEFINED.value}
+# Inspector puts the sum of all severities among the counts.
+_NOT_SEVERITIES: Final = frozenset({"total"})
+
+
+def severity_name(said: str) -> str:
+    """Give a severity as ``FindingSeverity`` has it, or in lower case as it was said if nobody knows it."""
+    name = said.strip().lower()
+    return _SAME.get(name, name)
+
+
+def severity_counts(said: Mapping[str, int]) -> dict[str, int]:
+    """Give counts by ``severity_name``; those that are no severity's are left out."""
+    counts: dict[str, int] = {}
+    for severity, count in said.items():
+        name = severity_name(severity)
+        if name not in _NOT_SEVERITIES:
+            counts[name] = counts.get(name, 0) + count
+    return counts
+
+
+@dataclass(frozen=True)
+class Package:
+    """A package in which something was found; ``fixed_version`` is ``None`` where no fix is known."""
+
+    name: str
+    installed_version: str | None = None
+    fixed_version: str | None = None
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One finding of a scan, of either scanner.
+
+    Attributes
+    ----------
+    id
+        The vulnerability's id, such as ``CVE-2024-6119``; the finding's title where it has none.
+    severity
+        As ``severity_name`` gives it.
+    packages
+        May be empty: not every finding is about a package.
+    arn
+        Of Inspector's findings.
+    fix_available, exploit_available, epss, first_observed_at
+        ``None`` where the scanner does not say. Basic scans say none of the last three.
+    score
+        CVSS or Inspector's score, 0 to 10.
+    is_active
+        Whether it is one still: not CLOSED, nor SUPPRESSED by somebody.
+
+    """
+
+    id: str
+    severity: str
+    packages: tuple[Package, ...] = ()
+    url: str | None = None
+    arn: str | None = None
+    fix_available: bool | None = None
+    exploit_available: bool | None = None
+    epss: float | None = None
+    first_observed_at: datetime | None = None
+    score: float | None = None
+    is_active: bool = True
+
+    @property
+    def key(self) -> str:
+        """Tell the finding from others, and find it again in another scan or image."""
+        return " ".join((self.id, *sorted({package.name for package in self.packages})))
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What the registry has of an image's last scan.
+
+    Attributes
+    ----------
+    status
+        ECR's ``imageScanStatus``: COMPLETE (basic) and ACTIVE (enhanced) have findings. ``NOT_FOUND`` where
+        the image was never scanned.
+    description
+        ECR's words about the status.
+    completed_at
+        When the findings were last brought up to date.
+    counts
+        How many findings of each severity (``severity_name``), ``None`` where it is not said.
+    pages
+        The findings, page by page, each read when it is asked for; once only.
+
+    """
+
+    status: str
+    description: str = ""
+    completed_at: datetime | None = None
+    counts: Mapping[str, int] | None = None
+    pages: Iterator[tuple[Finding, ...]] = field(default_factory=lambda: iter(()))
+
+    @property
+    def has_findings(self) -> bool:
+        """Whether the scan is over, so that its findings, or that there are none, can be relied on."""
+        return self.status in {"COMPLETE", "ACTIVE"}
+
+
+@dataclass(frozen=True)
+class FindingShown:
+    """A finding as people are told of it: one package of it, and how many more there are."""
+
+    id: str
+    severity: str
+    package: str | None = None
+    installed_version: str | None = None
+    fixed_version: str | None = None
+    more_packages: int = 0
+    url: str | None = None
+    exploit_available: bool | None = None
+    epss: float | None = None
+
+
+@dataclass(frozen=True)
+class FindingChanges:
+    """What is otherwise than in another scan: numbers, and the first few by their ids.
+
+    ``compared_with`` says with what: ``the last scan of this image``, or an earlier image.
+    """
+
+    compared_with: str
+    new: int
+    fixed: int
+    still_there: int
+    new_ids: tuple[str, ...] = ()
+    fixed_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class FindingsSummary:
+    """What an outcome says of an image's findings.
+
+    Attributes
+    ----------
+    counts
+        How many there are of each severity.
+    counted
+        How many of them count against the gate.
+    allowed
+        How many the gate allows.
+    worst
+        The worst that count, worst first.
+    changes
+        ``None`` where there is nothing to compare with, or too much was left unread.
+    is_complete
+        Whether all findings were read; if not, ``counted`` and ``worst`` are of those that were.
+
+    """
+
+    counts: Mapping[str, int]
+    counted: Mapping[str, int]
+    allowed: Mapping[str, int]
+    worst: tuple[FindingShown, ...] = ()
+    changes: FindingChanges | None = None
+    is_complete: bool = True

@@ -1,0 +1,278 @@
+"""What people are told of an image that fails its scan gate, or passes it again."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Final
+
+from ecr_warden.domain.findings import (
+    Finding,
+    FindingChanges,
+    FindingSeverity,
+    FindingShown,
+    FindingsSummary,
+    Package,
+)
+from ecr_warden.domain.outcomes import Outcome, OutcomeKind, outcome_id
+from ecr_warden.domain.policy import Mode, RuleReference, ScanGate, Severity
+from ecr_warden.domain.scan_events import ScanEvent
+from ecr_warden.domain.scan_gate import Gate, Judgement, rank_of
+from ecr_warden.domain.scan_state import ImageState
+
+_IDS_SHOWN: Final = 10
+_FIXES_SHOWN: Final = 3
+# Texts come from packages' authors: none may crowd out the others.
+_TEXT_LENGTH: Final = 300
+_SEVERITIES: Final = {
+    FindingSeverity.CRITICAL.value: Severity.CRITICAL,
+    FindingSeverity.HIGH.value: Severity.HIGH,
+    FindingSeverity.MEDIUM.value: Severity.MEDIUM,
+    FindingSeverity.LOW.value: Severity.LOW,
+    FindingSeverity.INFORMATIONAL.value: Severity.LOW,
+    FindingSeverity.UNDEFINED.value: Severity.MEDIUM,
+}
+
+
+@dataclass(frozen=True)
+class GateRule:
+    """The rule whose gate decides: what it says, in which mode, and as it is for the repository now."""
+
+    rules: ScanGate
+    mode: Mode
+    rule: RuleReference
+    gate: Gate
+
+
+def is_news(state: ImageState, judgement: Judgement, gate: Gate) -> bool:
+    """Tell whether an image that fails has anything that people were not told of.
+
+    Where not all was read, there must be more findings of a severity that counts than there were.
+    """
+    if not state.has_failed:
+        return True
+    if judgement.keys is not None and state.keys is not None:
+        return not set(judgement.keys) <= set(state.keys)
+    return any(
+        count > state.counts.get(severity, 0)
+        for severity, count in judgement.counts.items()
+        if gate.limits_severity(severity)
+    )
+
+
+def compare(
+    keys: tuple[str, ...] | None, before: tuple[str, ...] | None, compared_with: str
+) -> FindingChanges | None:
+    """Say what is otherwise than before; ``None`` where either is not known in full."""
+    if keys is None or before is None:
+        return None
+    now, then = set(keys), set(before)
+    new = [key for key in keys if key not in then]
+    fixed = [key for key in before if key not in now]
+    return FindingChanges(
+        compared_with=compared_with,
+        new=len(new),
+        fixed=len(fixed),
+        still_there=len(now & then),
+        new_ids=tuple(_cut(key) for key in new[:_IDS_SHOWN]),
+        fixed_ids=tuple(_cut(key) for key in fixed[:_IDS_SHOWN]),
+    )
+
+
+@dataclass(frozen=True)
+class GateNews:
+    """What there is to tell of an image.
+
+    Attributes
+    ----------
+    state
+        What was known of the image before.
+    changes
+        What is otherwise than in another scan, if that is known.
+    unlisted
+        Why the findings themselves are not known, if they are not.
+    owner
+        Whose the repository is.
+
+    """
+
+    event: ScanEvent
+    judgement: Judgement
+    gated: GateRule
+    state: ImageState
+    changes: FindingChanges | None = None
+    unlisted: str | None = None
+    owner: str | None = None
+
+
+def vulnerable(news: GateNews) -> Outcome:
+    """Give the outcome about an image that fails, before anything is done about it."""
+    judgement, gate = news.judgement, news.gated.gate
+    exceeded = gate.exceeded(judgement.counted)
+    said = [
+        f"{image_name(news.event)} fails the scan gate: {_too_many(exceeded, judgement, gate)}.",
+        _filters(gate),
+    ]
+    if news.unlisted is not None:
+        said.append(f"Which ones they are is not known: {news.unlisted}.")
+    elif not judgement.is_complete:
+        said.append("Not all findings could be looked at, and these are too many already.")
+    return _outcome(
+        OutcomeKind.IMAGE_VULNERABLE,
+        news,
+        reason=_with_changes(said, news.changes),
+        next_step=_next_step(judgement),
+        severity=_severity(exceeded, judgement),
+    )
+
+
+def recovered(news: GateNews) -> Outcome:
+    """Give the outcome about an image that failed and passes again."""
+    next_step = "Nothing is left to do."
+    if news.state.change_ids:
+        ids = " ".join(news.state.change_ids)
+        next_step = f"If it is quarantined still, `ecr-warden undo {ids}` lets it be pulled again."
+    return _outcome(
+        OutcomeKind.IMAGE_RECOVERED,
+        news,
+        reason=_with_changes([f"{image_name(news.event)} passes the scan gate again."], news.changes),
+        next_step=next_step,
+        severity=Severity.INFO,
+    )
+
+
+def _outcome(
+    kind: OutcomeKind, news: GateNews, *, reason: str, next_step: str, severity: Severity
+) -> Outcome:
+    event, judgement, gated = news.event, news.judgement, news.gated
+    return Outcome(
+        id=_id(kind, news),
+        kind=kind,
+        account=event.account,
+        region=event.region,
+        repository=event.repository_name,
+        image_digest=event.image_digest,
+        image_tag=event.image_tags[0] if event.image_tags else None,
+        mode=gated.mode,
+        decision="failed" if judgement.has_failed else "passed",
+        action=gated.rules.on_failure.value,
+        changed=False,
+        reason=reason,
+        next_step=next_step,
+        rule=gated.rule,
+        severity=severity,
+        event_id=event.event_id,
+        event_time=event.event_time,
+        findings=FindingsSummary(
+            counts=_worst_first(judgement.counts),
+            counted=_worst_first(judgement.counted),
+            allowed=dict(gated.gate.limits),
+            worst=tuple(_shown(finding) for finding in judgement.worst),
+            changes=news.changes,
+            is_complete=judgement.is_complete,
+        ),
+        owner=news.owner,
+    )
+
+
+def _id(kind: OutcomeKind, news: GateNews) -> str:
+    """Give an id that does not depend on which event led to the outcome.
+
+    Images that are replicated have one digest in several Regions. What was found is a part of it, so that
+    nothing new is taken for told where the memory of an image was lost.
+    """
+    event, judgement = news.event, news.judgement
+    found = sha256(repr((judgement.keys, sorted(judgement.counts.items()))).encode()).hexdigest()
+    about = (event.account, event.region, str(news.state.told + 1), found)
+    return outcome_id(
+        kind, event_id="", repository=event.repository_name, image_digest=event.image_digest, about=about
+    )
+
+
+def image_name(event: ScanEvent) -> str:
+    """Name an image as people would pull it."""
+    if event.image_tags:
+        return f"{event.repository_name}:{event.image_tags[0]}"
+    return f"{event.repository_name}@{event.image_digest}"
+
+
+def _too_many(exceeded: Iterable[str], judgement: Judgement, gate: Gate) -> str:
+    unknown = {name: count for name, count in judgement.counted.items() if rank_of(name) < 0 and count}
+    parts = [
+        f"{judgement.counted[name]} {name} ({_at_most(gate.limits[name])})"
+        for name in exceeded
+        if judgement.counted.get(name)
+    ]
+    parts += [f"{count} of the unknown severity {name}" for name, count in sorted(unknown.items())]
+    return ("" if judgement.is_complete else "at least ") + ", ".join(parts)
+
+
+def _at_most(limit: int) -> str:
+    return f"at most {limit} may be" if limit else "none may be"
+
+
+def _filters(gate: Gate) -> str:
+    what = []
+    if gate.fixable_only:
+        what.append("have a fix")
+    if gate.exploitable_only:
+        what.append("have a known exploit")
+    if gate.min_epss is not None:
+        what.append(f"have an EPSS score of {gate.min_epss:g} or more")
+    if gate.grace:
+        what.append("are older than their days of grace")
+    return f"Counted are those that {', '.join(what)}." if what else ""
+
+
+def _with_changes(said: list[str], changes: FindingChanges | None) -> str:
+    if changes is not None:
+        numbers = f"{changes.new} new, {changes.fixed} fixed, {changes.still_there} still there"
+        said = [*said, f"Compared with {changes.compared_with}: {numbers}."]
+    return " ".join(text for text in said if text)
+
+
+def _severity(exceeded: Iterable[str], judgement: Judgement) -> Severity:
+    if any(rank_of(name) < 0 and count for name, count in judgement.counted.items()):
+        return Severity.CRITICAL
+    return next((_SEVERITIES[name] for name in exceeded), Severity.MEDIUM)
+
+
+def _next_step(judgement: Judgement) -> str:
+    fixes = [
+        f"{package.name} to {package.fixed_version} ({finding.id})"
+        for finding in judgement.worst
+        for package in finding.packages[:1]
+        if package.fixed_version is not None
+    ]
+    fixes = [_cut(fix) for fix in dict.fromkeys(fixes)]
+    if fixes:
+        more = f", and {len(fixes) - _FIXES_SHOWN} more" if len(fixes) > _FIXES_SHOWN else ""
+        first = f"Update {', '.join(fixes[:_FIXES_SHOWN])}{more}, build the image again and push it."
+    else:
+        first = "Build the image again on a base image without these findings, and push it."
+    return f"{first} Where one is no risk here, except it in the policy, with a reason and an end."
+
+
+def _shown(finding: Finding) -> FindingShown:
+    # The package that can be updated says more than one that cannot.
+    packages = sorted(finding.packages, key=lambda package: package.fixed_version is None)
+    first = packages[0] if packages else Package("")
+    return FindingShown(
+        id=_cut(finding.id),
+        severity=_cut(finding.severity),
+        package=_cut(first.name) or None,
+        installed_version=_cut(first.installed_version or "") or None,
+        fixed_version=_cut(first.fixed_version or "") or None,
+        more_packages=max(len(packages) - 1, 0),
+        # A link that was cut would lead nowhere.
+        url=finding.url if finding.url is not None and len(finding.url) <= _TEXT_LENGTH else None,
+        exploit_available=finding.exploit_available,
+        epss=finding.epss,
+    )
+
+
+def _worst_first(counts: Mapping[str, int]) -> dict[str, int]:
+    return {name: counts[name] for name in sorted(counts, key=lambda name: (rank_of(name), name))}
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _TEXT_LENGTH else text[: _TEXT_LENGTH - 1] + "…"

@@ -1,0 +1,51 @@
+"""What is remembered of an image between its scans, so that people hear of it once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from ecr_warden.domain.outcomes import Outcome
+
+
+@dataclass(frozen=True)
+class ImageKey:
+    """An image, wherever it is."""
+
+    account: str
+    region: str
+    repository: str
+    digest: str
+
+
+@dataclass(frozen=True)
+class ImageState:
+    """What the gate last said of an image.
+
+    Attributes
+    ----------
+    version
+        Counts what was decided; 0 where nothing was yet. A new state is written only over the one before it.
+    has_failed
+        Whether the gate failed.
+    as_of
+        Until when what is known of the image is true; events from before are not news.
+    keys
+        The ``Finding.key`` of what counted against the gate; ``None`` where not all was read.
+    counts
+        How many findings there were of each severity.
+    untold
+        An outcome that was decided, and not yet acted on and published.
+    change_ids
+        The journal's entries of what was done to the image.
+    told
+        How many outcomes there were of the image.
+    """
+
+    version: int = 0
+    has_failed: bool = False
+    as_of: datetime | None = None
+    keys: tuple[str, ...] | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)
+    untold: Outcome | None = None
+    change_ids: tuple[str, ...] = ()
+    told: int = 0

@@ -1,0 +1,100 @@
+"""What was decided about an image's scan is acted on, and published."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Final, Protocol
+
+from ecr_warden.domain.outcomes import Outcome, OutcomeKind, outcome_id
+from ecr_warden.domain.policy import Mode, RuleReference, ScanAction, Severity
+from ecr_warden.ports import Metrics, OutcomePublisher, Registry, ScanStates
+from ecr_warden.use_cases.quarantine_image import Quarantined, QuarantinePorts, quarantine_image
+from ecr_warden.use_cases.scan_evidence import EvidencePorts
+
+_OWNER_TAGS: Final = ("team", "owner")
+# Kinds that are only told, whatever the rule asks for.
+_NEVER_ACTED_ON: Final = frozenset({OutcomeKind.IMAGE_RECOVERED})
+
+
+class JudgingPorts(EvidencePorts, QuarantinePorts, Protocol):
+    """What judging an image and acting on it need."""
+
+    @property
+    def registry(self) -> Registry:
+        """The registry that the event came from."""
+
+    @property
+    def states(self) -> ScanStates:
+        """What is remembered of images."""
+
+    @property
+    def publisher(self) -> OutcomePublisher:
+        """Where outcomes go."""
+
+    @property
+    def metrics(self) -> Metrics:
+        """What is counted."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What was decided, why, and the outcome, if there was anything to tell."""
+
+    decision: str
+    reason: str
+    outcome: Outcome | None = None
+
+
+def owner_of(resource_tags: Mapping[str, str]) -> str | None:
+    """Tell whose a repository is, by the first of its resource tags that says so."""
+    return next((resource_tags[name] for name in _OWNER_TAGS if resource_tags.get(name)), None)
+
+
+def act_and_publish(
+    decided: Outcome, rule: RuleReference, ports: JudgingPorts, *, even_in_use: bool
+) -> Outcome:
+    """Do what an outcome's action asks for, and publish it with what came of it."""
+    acted = _act(decided, rule, ports, even_in_use=even_in_use)
+    told = replace(
+        decided,
+        # If it could be done only at another try, that is news.
+        id=_id_when_changed(decided) if acted.changed else decided.id,
+        changed=acted.changed,
+        reason=_joined(decided.reason, acted.what),
+        next_step=_joined(decided.next_step, acted.next_step),
+        severity=Severity.CRITICAL if acted.is_in_use else decided.severity,
+        change_ids=acted.change_ids,
+    )
+    ports.publisher.publish(told)
+    ports.metrics.count("ScanOutcomes", kind=told.kind.value, mode=told.mode.value)
+    if told.changed:
+        ports.metrics.count("Actions", action=told.action)
+    return told
+
+
+def _act(decided: Outcome, rule: RuleReference, ports: JudgingPorts, *, even_in_use: bool) -> Quarantined:
+    if decided.kind in _NEVER_ACTED_ON:
+        return Quarantined(changed=False, what="")
+    if decided.action != ScanAction.QUARANTINE:
+        return Quarantined(changed=False, what="Nothing was changed: the rule asks only to tell you.")
+    if decided.mode is Mode.AUDIT:
+        unless = "" if even_in_use else ", unless it is in use"
+        return Quarantined(
+            changed=False,
+            what="Nothing was changed: the rule is in audit mode; in enforce mode the image would be "
+            f"quarantined{unless}.",
+        )
+    return quarantine_image(decided, rule, ports, even_in_use=even_in_use)
+
+
+def _id_when_changed(decided: Outcome) -> str:
+    return outcome_id(
+        decided.kind,
+        event_id="",
+        repository=decided.repository,
+        image_digest=decided.image_digest,
+        about=(decided.id, "changed"),
+    )
+
+
+def _joined(*texts: str) -> str:
+    return " ".join(text for text in texts if text)

@@ -1,0 +1,135 @@
+"""An image that could not be scanned, or is not scanned any more, is told of: its gate cannot judge it."""
+
+from typing import Final
+
+from ecr_warden.domain.exemption import EXEMPT_TAG, is_exempt
+from ecr_warden.domain.outcomes import Outcome, OutcomeKind, outcome_id
+from ecr_warden.domain.policy import ScanAction, Severity
+from ecr_warden.domain.scan_events import ImageScan, ScanCoverage, ScanEvent
+from ecr_warden.domain.scan_outcomes import GateRule, image_name
+from ecr_warden.use_cases.scan_actions import Judged, JudgingPorts, act_and_publish, owner_of
+
+_SECTION: Final = "scan_gate"
+# Why Inspector does not scan an image though nothing is wrong, or not for long.
+_QUIET: Final = frozenset(
+    {
+        "IMAGE_ARCHIVED",
+        "PENDING_INITIAL_SCAN",
+        "PENDING_REVIVAL_SCAN",
+        "RESOURCE_TERMINATED",
+        "SCAN_FREQUENCY_SCAN_ON_PUSH",
+        "SCAN_IN_PROGRESS",
+        "SUCCESSFUL",
+    }
+)
+# What is wrong with the image itself, so that no later scan of it can end well.
+_OF_THE_IMAGE: Final = frozenset(
+    {
+        "EXTRACTION_COLLECTION_TIME_LIMIT_EXCEEDED",
+        "IMAGE_SIZE_EXCEEDED",
+        "INVALID_ARTIFACT",
+        "STORAGE_LIMIT_EXCEEDED",
+    }
+)
+_NEXT_STEPS: Final = {
+    "IMAGE_SIZE_EXCEEDED": "Make the image smaller than Inspector's limit, and push it again.",
+    "SCAN_ELIGIBILITY_EXPIRED": (
+        "Inspector stopped scanning it, as its re-scan duration is over: if it is still deployed, build and "
+        "deploy a new one, or make the duration longer in Inspector's ECR settings."
+    ),
+    "SCAN_FREQUENCY_MANUAL": "Add its repository to the registry's scanning configuration.",
+    "UNSUPPORTED_MEDIA_TYPE": "Push it in a format that Inspector scans: Docker or OCI image manifests.",
+    "UNSUPPORTED_OS": "Build it on an operating system that Inspector supports and that is not at its end.",
+}
+_LOOK: Final = "Look into Inspector's account management, and at the image in the ECR console."
+
+
+def tell_failed_scan(scan: ImageScan, gated: GateRule, ports: JudgingPorts) -> Judged:
+    """Tell of a scan that did not end well, unless a later one did."""
+    registry = ports.scans.read(scan.repository_name, scan.image_digest)
+    if (
+        registry.has_findings
+        and registry.completed_at is not None
+        and registry.completed_at > scan.event_time
+    ):
+        return Judged("Outdated", f"a later scan ended well, at {registry.completed_at.isoformat()}")
+    why = f": {registry.description.rstrip('.')}" if registry.description else ""
+    return _tell(
+        scan,
+        gated,
+        ports,
+        kind=OutcomeKind.SCAN_FAILED,
+        reason=f"The scan of {image_name(scan)} ended as {scan.status}{why}. The scan gate cannot judge it.",
+        next_step="Start a scan again, once a day at most: aws ecr start-image-scan --repository-name "
+        f"{scan.repository_name} --image-id imageDigest={scan.image_digest}",
+        severity=Severity.MEDIUM,
+        about=(scan.event_id,),
+        may_act=True,
+    )
+
+
+def tell_coverage(event: ScanCoverage, gated: GateRule, ports: JudgingPorts) -> Judged:
+    """Tell that Inspector does not scan an image, and why."""
+    if event.status == "ACTIVE" or event.reason in _QUIET:
+        return Judged("NotJudged", f"Inspector's coverage is {event.status} ({event.reason})")
+    is_of_the_image = event.reason in _OF_THE_IMAGE or event.reason.startswith("UNSUPPORTED_")
+    return _tell(
+        event,
+        gated,
+        ports,
+        kind=OutcomeKind.IMAGE_NOT_SCANNED,
+        reason=f"Inspector does not scan {image_name(event)}: {event.reason}. The scan gate cannot judge it.",
+        next_step=_NEXT_STEPS.get(event.reason, _LOOK),
+        severity=Severity.MEDIUM if is_of_the_image else Severity.LOW,
+        # Inspector may say it again and again.
+        about=(event.reason,),
+        may_act=is_of_the_image,
+    )
+
+
+def _tell(  # noqa: PLR0913  # what an outcome says
+    event: ScanEvent,
+    gated: GateRule,
+    ports: JudgingPorts,
+    *,
+    kind: OutcomeKind,
+    reason: str,
+    next_step: str,
+    severity: Severity,
+    about: tuple[str, ...],
+    may_act: bool,
+) -> Judged:
+    wanted = gated.rules.on_scan_failed
+    if wanted is ScanAction.IGNORE:
+        return Judged("Ignored", f"{reason} The rule's on_scan_failed says to ignore that.")
+    resource_tags = ports.registry.resource_tags(event.repository_name)
+    if is_exempt(resource_tags, _SECTION):
+        return Judged("Exempt", f"the resource tag {EXEMPT_TAG} exempts the repository from {_SECTION}")
+    decided = Outcome(
+        id=outcome_id(
+            kind,
+            event_id="",
+            repository=event.repository_name,
+            image_digest=event.image_digest,
+            about=(event.account, event.region, *about),
+        ),
+        kind=kind,
+        account=event.account,
+        region=event.region,
+        repository=event.repository_name,
+        image_digest=event.image_digest,
+        image_tag=event.image_tags[0] if event.image_tags else None,
+        mode=gated.mode,
+        decision=kind.value,
+        action=(wanted if may_act else ScanAction.NOTIFY).value,
+        changed=False,
+        reason=reason,
+        next_step=next_step,
+        rule=gated.rule,
+        severity=severity,
+        event_id=event.event_id,
+        event_time=event.event_time,
+        owner=owner_of(resource_tags),
+    )
+    told = act_and_publish(decided, gated.rule, ports, even_in_use=gated.rules.even_in_use)
+    return Judged("NotScanned", told.reason, told)

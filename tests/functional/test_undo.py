@@ -1,0 +1,232 @@
+"""The undo command against the local AWS: what is shown, what the registry has then, what is recorded."""
+
+import json
+from contextlib import closing
+from types import SimpleNamespace
+
+import pytest
+from botocore.client import BaseClient
+from botocore.exceptions import ClientError
+from click.testing import CliRunner
+from fakes import NOW
+
+from ecr_warden.adapters.dynamodb import DynamoJournal
+from ecr_warden.domain.images import Change
+from ecr_warden.domain.policy import RuleReference
+from ecr_warden_cli.account.journal import FileJournal, journal_path
+from ecr_warden_cli.main import main
+
+QUARANTINED = "quarantine-{}-latest"
+
+
+@pytest.fixture(autouse=True)
+def state_home(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+
+@pytest.fixture
+def undo(aws):
+    """Run the command; the functions react to what it does once they are asked to."""
+
+    def run(*arguments, **options):
+        with aws.aws.acting_in(aws.stack.account):
+            return CliRunner().invoke(main, ["undo", *arguments], **options)
+
+    return run
+
+
+@pytest.fixture
+def denied(monkeypatch):
+    """Let AWS deny some operations."""
+    denied, make_call = set(), BaseClient._make_api_call  # noqa: SLF001  # the one way that all calls go
+
+    def call(client, operation, arguments):
+        if operation in denied:
+            answer = {"Error": {"Code": "AccessDeniedException", "Message": "you may not"}}
+            raise ClientError(answer, operation)
+        return make_call(client, operation, arguments)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", call)
+    return denied
+
+
+def table(aws):
+    return DynamoJournal(aws.client("dynamodb"), aws.stack.physical["JournalTable"])
+
+
+def quarantined_tag(aws, seed="1"):
+    """Push a tag that the policy denies; give the image's digest and the change's id."""
+    caused = aws.watch(lambda: aws.push("latest", seed=seed))
+    (change,) = (each for each in caused.changes if each["section"] == "tags")
+    return change["before"]["image_digest"], change["id"]
+
+
+def gate_change(digest, change_id="gate-1", **other):
+    values = {
+        "id": change_id,
+        "account": "123456789012",
+        "region": "us-east-1",
+        "repository": "team/app",
+        "section": "scan_gate",
+        "before": {"image_digest": digest, "storage_class": "STANDARD"},
+        "after": {"image_digest": digest, "storage_class": "ARCHIVE"},
+        "event_id": "event-1",
+        "rule": RuleReference("policy.yaml", 9, ("**",)),
+        "begun_at": NOW,
+    }
+    return Change(**(values | other))
+
+
+def archived_image(aws, journal, **other):
+    digest = aws.push("v1.0.0", seed="2")
+    aws.ecr.update_image_storage_class(
+        repositoryName="team/app", imageId={"imageDigest": digest}, targetStorageClass="ARCHIVE"
+    )
+    change = gate_change(digest, **other)
+    journal.begin(change)
+    journal.finish(change.id)
+    return digest, change.id
+
+
+def is_archived(aws, digest):
+    answer = aws.ecr.describe_images(repositoryName="team/app", imageIds=[{"imageDigest": digest}])
+    return answer["imageDetails"][0].get("imageStatus", "ACTIVE") == "ARCHIVED"
+
+
+def pulled(aws, digest):
+    answer = aws.ecr.batch_get_image(repositoryName="team/app", imageIds=[{"imageDigest": digest}])
+    return [image["imageId"]["imageDigest"] for image in answer["images"]]
+
+
+def test_a_quarantined_tag_is_shown_put_back_and_recorded(aws, undo):
+    digest, change = quarantined_tag(aws)
+    done = undo(change, "--yes")
+    assert done.exit_code == 0, done.output
+    kept_as = QUARANTINED.format(digest[7:19])
+    assert f"possible {change} (team/app tags, policy.yaml:5)" in done.stdout
+    assert f"    latest ({digest[:19]}) ← {kept_as} ({digest[:19]})" in done.stdout
+    assert f"undone {change}" in done.stdout
+    assert "is a push, which the deployed policy judges" in done.stdout
+    assert aws.tags(digest) == ["latest"]
+    undo_id = done.stdout.rpartition("Recorded as the change ")[2].strip().rstrip(".")
+    recorded = table(aws).find(undo_id)
+    assert recorded.is_done
+    assert recorded.change.before == {"image_tag": kept_as, "image_digest": digest}
+    assert recorded.change.after == {"image_tag": "latest", "image_digest": digest}
+    again = undo(change, "--yes")
+    assert (again.exit_code, "taken back already" in again.stdout) == (0, True)
+    assert aws.tags(digest) == ["latest"]
+
+
+def test_a_tag_that_is_put_back_is_judged_anew_and_stays_where_the_repository_is_exempt(aws, undo):
+    digest, change = quarantined_tag(aws)
+    caused = aws.watch(lambda: undo(change, "--yes"))
+    assert [each["section"] for each in caused.changes if each["id"] != change] == ["tags", "tags"]
+    assert aws.tags(digest) == [QUARANTINED.format(digest[7:19])]
+    (again,) = (each["id"] for each in caused.changes if each["after"]["image_tag"].startswith("quarantine"))
+    arn = aws.ecr.describe_repositories(repositoryNames=["team/app"])["repositories"][0]["repositoryArn"]
+    aws.ecr.tag_resource(resourceArn=arn, tags=[{"Key": "ecr-warden:exempt", "Value": "tags"}])
+    aws.watch(lambda: undo(again, "--yes"))
+    assert aws.tags(digest) == ["latest"]
+
+
+def test_a_quarantined_image_can_be_pulled_again(aws, undo):
+    digest, change = archived_image(aws, table(aws))
+    assert pulled(aws, digest) == []
+    done = undo(change, "--yes")
+    assert done.exit_code == 0, done.output
+    assert f"    STANDARD ({digest[:19]}) ← ARCHIVE ({digest[:19]})" in done.stdout
+    assert "ECR takes up to 20 minutes" in done.stdout
+    assert (is_archived(aws, digest), pulled(aws, digest)) == (False, [digest])
+    again = undo(change, "--yes")
+    assert (again.exit_code, "taken back already" in again.stdout) == (0, True)
+
+
+def test_as_json_there_is_one_object_with_every_change_in_order(aws, undo):
+    digest, gate = archived_image(aws, table(aws))
+    _, tag = quarantined_tag(aws)
+    done = undo(gate, "none-such", tag, gate, "--json", "--yes")
+    assert done.exit_code == 1
+    first, second, third = json.loads(done.stdout)["changes"]
+    names = {"id", "status", "said", "next_step", "undo_id", "was_finished", "change"}
+    assert set(first) == set(second) == set(third) == names
+    assert [each["status"] for each in (first, second, third)] == ["undone", "impossible", "undone"]
+    assert first["change"] == {
+        "id": gate,
+        "repository": "team/app",
+        "section": "scan_gate",
+        "before": {"image_digest": digest, "storage_class": "STANDARD"},
+        "after": {"image_digest": digest, "storage_class": "ARCHIVE"},
+    }
+    assert table(aws).find(first["undo_id"]).is_done
+    assert (second["id"], second["change"], second["undo_id"]) == ("none-such", None, None)
+    assert not is_archived(aws, digest)
+    done = undo(gate, "--json", "--yes")
+    assert done.exit_code == 0
+    assert [each["status"] for each in json.loads(done.stdout)["changes"]] == ["already"]
+
+
+def test_other_sections_are_shown_for_a_person_to_put_back(aws, undo):
+    before = {"rules": [{"rulePriority": 1}]}
+    table(aws).begin(gate_change("sha256:1", section="lifecycle", before=before))
+    done = undo("gate-1", "--yes")
+    assert done.exit_code == 1
+    assert "not this lifecycle" in done.stdout
+    assert json.dumps(before) in done.stdout
+
+
+def test_a_change_of_another_region_is_refused_and_one_in_its_own_taken_back(aws, undo):
+    with closing(FileJournal(journal_path())) as journal:
+        digest, change = archived_image(aws, journal)
+    done = undo(change, "--yes", "--region", "eu-west-3", "--stack-name", "none-such")
+    assert done.exit_code == 1
+    assert "account 123456789012 in us-east-1" in done.stdout
+    assert "--region us-east-1" in done.stdout
+    assert is_archived(aws, digest)
+    done = undo(change, "--yes", "--stack-name", "none-such")
+    assert done.exit_code == 0, done.output
+    assert "no stack none-such in us-east-1: changes are recorded in" in done.stderr
+    assert not is_archived(aws, digest)
+
+
+def test_what_aws_denies_is_said_and_the_others_are_taken_back(aws, undo, denied):
+    digest, gate = archived_image(aws, table(aws))
+    _, tag = quarantined_tag(aws)
+    denied.add("PutImage")
+    done = undo(tag, gate, "--yes")
+    assert done.exit_code == 1
+    assert f"failed {tag}" in done.stdout
+    assert "you may not" in done.stdout
+    assert not is_archived(aws, digest)
+    denied.clear()
+    assert undo(tag, gate, "--yes").exit_code == 0
+
+
+def test_what_cannot_be_read_at_all_is_an_error_without_a_traceback(undo, denied, monkeypatch):
+    denied.add("DescribeStackResources")
+    done = undo("x", "--yes")
+    assert (done.exit_code, "looking for the stack ecr-warden" in done.stderr) == (1, True)
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    done = undo("x", "--yes")
+    assert (done.exit_code, "give --region" in done.stderr) == (1, True)
+
+
+def test_people_are_asked_and_may_say_no(aws, undo, monkeypatch):
+    terminal = SimpleNamespace(stdin=SimpleNamespace(isatty=lambda: True))
+    monkeypatch.setattr("ecr_warden_cli.commands.common.sys", terminal)
+    digest, change = archived_image(aws, table(aws))
+    done = undo(change, input="\n")
+    assert (done.exit_code, "Nothing was changed." in done.stdout) == (0, True)
+    assert is_archived(aws, digest)
+    # Where nothing can be taken back, there is nothing to ask.
+    assert "[y/N]" not in undo("none-such").stdout
+    done = undo(change, "none-such", input="y\n")
+    assert (done.exit_code, "Take back 1 of 2? [y/N]" in done.stdout) == (1, True)
+    assert not is_archived(aws, digest)
+
+
+def test_where_nobody_can_be_asked_yes_must_be_said(undo):
+    for arguments in (("x",), ("x", "--json")):
+        done = undo(*arguments)
+        assert (done.exit_code, "--yes" in done.stderr) == (2, True)
+    assert undo("--yes").exit_code == 2

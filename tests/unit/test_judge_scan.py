@@ -1,0 +1,630 @@
+"""What comes of events about an image's scan: what people hear, once, and what the registry is then."""
+
+import itertools
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.fakes import NOW, Counter, FaultError, Faulty
+from tests.scan_world import (
+    DIGEST,
+    SCANNED,
+    Story,
+    a_coverage,
+    a_finding,
+    a_finding_event,
+    a_scan,
+)
+
+from ecr_warden.domain.findings import Package, Scan
+from ecr_warden.domain.policy import Mode, ScanAction, Severity
+from ecr_warden.domain.scan_state import ImageState
+from ecr_warden.errors import AwsError, NotReadyError
+from ecr_warden.use_cases.judge_scan import judge_scan
+
+ONE, TWO = a_finding("CVE-2026-1"), a_finding("CVE-2026-2")
+HIGH = a_finding("CVE-2026-3", "high")
+LATER = SCANNED + timedelta(minutes=5)
+
+
+@pytest.fixture
+def story():
+    return Story()
+
+
+# ---------------------------------------------------------------- what fails, and what is said
+
+
+def test_a_scan_that_passes_by_its_counts_costs_no_call_of_ecr(story):
+    judged = story.judge(a_scan(HIGH, HIGH))
+    assert judged.decision == "Passed"
+    assert story.told == []
+    assert story.ports.scans.reads == 0
+
+
+def test_a_scan_that_fails_names_the_worst_findings_and_what_to_do(story):
+    openssl = replace(
+        ONE, packages=(Package("openssl", "3.0.1", "3.0.9"),), url="https://cve.example/1", fix_available=True
+    )
+    story.ports.registry.labels = {"owner": "shop", "team": "payments"}
+    story.finds(HIGH, TWO, openssl)
+    story.judge(a_scan(HIGH, TWO, openssl))
+    (outcome,) = story.told
+    assert (outcome.kind, outcome.decision, outcome.severity) == ("image_vulnerable", "failed", "critical")
+    assert (outcome.repository, outcome.image_digest, outcome.image_tag) == ("team/app", DIGEST, "1.0")
+    assert (outcome.rule.line, outcome.action, outcome.changed) == (9, "notify", False)
+    assert outcome.owner == "payments"
+    assert outcome.findings.counts == {"critical": 2, "high": 1}
+    assert outcome.findings.counted == {"critical": 2}
+    assert outcome.findings.allowed == {"critical": 0}
+    assert [found.id for found in outcome.findings.worst] == ["CVE-2026-1", "CVE-2026-2"]
+    worst = outcome.findings.worst[0]
+    assert (worst.package, worst.installed_version, worst.fixed_version) == ("openssl", "3.0.1", "3.0.9")
+    assert worst.url == "https://cve.example/1"
+    assert outcome.reason.startswith("team/app:1.0 fails the scan gate: 2 critical (none may be).")
+    assert outcome.next_step.startswith("Update openssl to 3.0.9 (CVE-2026-1)")
+
+
+def test_a_repository_without_a_gate_is_left_alone(story):
+    story.policy = replace(story.policy, rules=())
+    assert story.judge(a_scan(ONE)).decision == "NotJudged"
+    assert story.ports.states.reads == 0
+
+
+def test_an_exempt_repository_is_left_alone(story):
+    story.ports.registry.labels = {"ecr-warden:exempt": "scan_gate"}
+    story.finds(ONE)
+    assert story.judge(a_scan(ONE)).decision == "Exempt"
+    assert story.told == []
+
+
+@pytest.mark.parametrize("gone", ["image", "repository"])
+def test_a_scan_of_what_is_gone_is_no_trouble(story, gone):
+    if gone == "image":
+        del story.ports.scans.scans[DIGEST]
+    else:
+        story.finds(ONE)
+        del story.ports.registry.images["team/app"]
+    assert story.judge(a_scan(ONE)).decision == "Gone"
+    assert story.told == []
+
+
+def test_the_event_is_believed_where_ecr_does_not_list_yet_what_it_found(story):
+    story.finds(at=SCANNED - timedelta(days=1))
+    story.judge(a_scan(ONE, ONE))
+    (outcome,) = story.told
+    assert outcome.findings.counted == {"critical": 2}
+    assert outcome.findings.worst == ()
+    assert "Which ones they are is not known" in outcome.reason
+
+
+def test_a_newer_scan_in_the_registry_is_believed_instead(story):
+    story.finds(at=LATER)
+    assert story.judge(a_scan(ONE)).decision == "Passed"
+    assert story.told == []
+
+
+def test_findings_that_are_not_there_yet_are_waited_for_where_the_counts_do_not_decide():
+    story = Story(fixable_only=True)
+    story.finds(at=SCANNED - timedelta(days=1))
+    with pytest.raises(NotReadyError, match="not the findings of this scan yet"):
+        story.judge(a_scan(ONE))
+    story.ports.scans.scans[DIGEST] = Scan("PENDING")
+    with pytest.raises(NotReadyError, match="PENDING"):
+        story.judge(a_scan(ONE))
+    assert story.told == []
+
+
+def test_a_pass_is_not_believed_while_the_registry_lists_what_failed(story):
+    story.finds(ONE)
+    story.judge(a_scan(ONE))
+    with pytest.raises(NotReadyError):
+        story.judge(a_scan(at=LATER, event="scan-2"))
+    story.finds(at=LATER)
+    story.judge(a_scan(at=LATER, event="scan-2"))
+    assert story.kinds == ["image_vulnerable", "image_recovered"]
+
+
+def test_an_archived_image_is_never_said_to_have_recovered(story):
+    story.finds(ONE)
+    story.judge(a_scan(ONE))
+    story.ports.scans.scans[DIGEST] = Scan("IMAGE_ARCHIVED")
+    story.ports.scans.found[DIGEST] = []
+    assert story.judge(a_finding_event(ONE, "CLOSED", LATER)).decision == "Archived"
+    assert story.kinds == ["image_vulnerable"]
+
+
+@pytest.mark.parametrize("status", ["FINDINGS_UNAVAILABLE", "SCAN_ELIGIBILITY_EXPIRED", "UNSUPPORTED_IMAGE"])
+def test_findings_that_will_never_come_leave_what_is_known_as_it_is(story, status):
+    story.finds(ONE)
+    story.judge(a_scan(ONE))
+    story.ports.scans.scans[DIGEST] = Scan(status)
+    story.ports.scans.found[DIGEST] = []
+    assert story.judge(a_finding_event(ONE, "CLOSED", LATER)).decision == "NotJudged"
+    assert (
+        story.judge(a_scan(counts=None, at=LATER) if False else a_finding_event(TWO)).decision == "NotJudged"
+    )
+    assert story.kinds == ["image_vulnerable"]
+
+
+def test_an_event_without_counts_is_judged_by_the_registry(story):
+    story.finds(ONE)
+    story.judge(replace(a_scan(), counts=None))
+    assert story.kinds == ["image_vulnerable"]
+
+
+def test_an_event_from_the_future_hides_nothing_that_follows(story):
+    story.ports.scans.scans[DIGEST] = Scan("NOT_FOUND")
+    story.judge(a_scan(ONE, at=NOW + timedelta(days=300)))
+    story.ports.time = NOW + timedelta(hours=1)
+    story.judge(a_scan(ONE, TWO, at=NOW + timedelta(minutes=30), event="scan-2"))
+    assert story.kinds == ["image_vulnerable", "image_vulnerable"]
+
+
+def test_a_severity_that_nobody_knows_is_no_clean_bill(story):
+    odd = a_finding("CVE-2026-9", "severe")
+    story.finds(odd)
+    story.judge(a_scan(odd))
+    (outcome,) = story.told
+    assert outcome.severity is Severity.CRITICAL
+    assert "1 of the unknown severity severe" in outcome.reason
+
+
+# ---------------------------------------------------------------- Inspector's findings
+
+
+def test_a_finding_that_does_not_count_costs_no_call_of_ecr(story):
+    assert story.judge(a_finding_event(HIGH)).decision == "NotCounted"
+    assert story.ports.scans.reads == 0
+
+
+def test_a_new_finding_of_an_image_that_passed_is_told(story):
+    story.finds(HIGH, ONE, status="ACTIVE")
+    story.judge(a_finding_event(ONE))
+    assert story.kinds == ["image_vulnerable"]
+    assert story.told[0].findings.counts == {"critical": 1, "high": 1}
+
+
+def test_a_finding_that_ecr_does_not_list_yet_counts_if_inspector_has_it(story):
+    story.finds(HIGH, status="ACTIVE")
+    story.ports.scans.found["elsewhere"] = [ONE]
+    story.judge(a_finding_event(ONE))
+    assert story.told[0].findings.counted == {"critical": 1}
+
+
+def test_a_finding_that_was_closed_since_is_no_news(story):
+    story.finds(HIGH, status="ACTIVE")
+    assert story.judge(a_finding_event(ONE)).decision == "Passed"
+    assert story.told == []
+
+
+@pytest.mark.parametrize("status", ["CLOSED", "SUPPRESSED"])
+def test_the_last_finding_that_goes_lets_the_image_pass_again(story, status):
+    story.finds(ONE, status="ACTIVE")
+    story.judge(a_finding_event(ONE))
+    # ECR lists it still; Inspector does not.
+    story.ports.scans.inactive.add(ONE.arn)
+    story.judge(a_finding_event(ONE, status, LATER, "finding-2"))
+    story.judge(a_finding_event(ONE, status, LATER, "finding-2"))
+    assert story.kinds == ["image_vulnerable", "image_recovered"]
+    assert story.told[1].findings.changes.fixed_ids == ("CVE-2026-1",)
+
+
+def test_a_finding_that_is_less_severe_now_lets_the_image_pass_again(story):
+    lowered = replace(ONE, severity="low")
+    story.finds(ONE, status="ACTIVE")
+    story.judge(a_finding_event(ONE))
+    # ECR lists it as it was; Inspector knows better.
+    story.ports.scans.found["elsewhere"] = [lowered]
+    story.ports.scans.found[DIGEST] = [replace(ONE, arn="an old copy")]
+    story.judge(a_finding_event(lowered, at=LATER, event="finding-2"))
+    story.finds(lowered, status="ACTIVE")
+    story.judge(a_finding_event(ONE, event="finding-1"))
+    assert story.kinds == ["image_vulnerable", "image_recovered"]
+
+
+def test_findings_of_a_failing_image_that_do_not_count_cost_no_call_of_ecr(story):
+    story.finds(ONE, HIGH, status="ACTIVE")
+    story.judge(a_finding_event(ONE))
+    reads = story.ports.scans.reads
+    assert story.judge(a_finding_event(HIGH)).decision == "Known"
+    assert story.judge(a_finding_event(HIGH, "CLOSED", LATER)).decision == "Known"
+    assert story.ports.scans.reads == reads
+
+
+def test_a_passing_image_whose_findings_are_known_is_not_read_for_each_of_them():
+    story = Story(limits={"critical": 5})
+    story.finds(ONE, TWO, status="ACTIVE")
+    story.judge(a_finding_event(ONE))
+    reads = story.ports.scans.reads
+    assert story.judge(a_finding_event(TWO)).decision == "Known"
+    assert story.ports.scans.reads == reads
+
+
+# ---------------------------------------------------------------- once
+
+
+def test_a_rescan_with_nothing_new_says_nothing(story):
+    story.finds(ONE)
+    story.judge(a_scan(ONE))
+    story.finds(ONE, at=LATER)
+    assert story.judge(a_scan(ONE, at=LATER, event="scan-2")).decision == "Known"
+    assert story.kinds == ["image_vulnerable"]
+
+
+def test_a_rescan_with_less_that_still_fails_says_nothing_and_one_with_more_does(story):
+    story.finds(ONE, TWO)
+    story.judge(a_scan(ONE, TWO))
+    story.finds(TWO, at=LATER)
+    story.judge(a_scan(TWO, at=LATER))
+    assert len(story.told) == 1
+    story.finds(ONE, TWO, HIGH, at=LATER + timedelta(minutes=1))
+    story.judge(a_scan(ONE, TWO, HIGH, at=LATER + timedelta(minutes=1)))
+    changes = story.told[1].findings.changes
+    assert (changes.new, changes.fixed, changes.still_there) == (1, 0, 1)
+    assert (changes.new_ids, changes.compared_with) == (("CVE-2026-1",), "the last scan of this image")
+
+
+def test_a_first_failure_is_compared_with_the_image_pushed_before(story):
+    old, older = "sha256:" + "01" * 32, "sha256:" + "02" * 32
+    story.ports.storage.add(older, "0.8", pushed_at=NOW - timedelta(days=3))
+    story.ports.storage.add(old, "0.9", pushed_at=NOW - timedelta(days=1))
+    story.finds(TWO, a_finding("CVE-2025-7"), digest=old)
+    story.finds(ONE, TWO)
+    story.judge(a_scan(ONE, TWO))
+    changes = story.told[0].findings.changes
+    assert changes.compared_with == "the image pushed before it, 0.9"
+    assert (changes.new_ids, changes.fixed_ids, changes.still_there) == (("CVE-2026-1",), ("CVE-2025-7",), 1)
+
+
+@pytest.mark.parametrize("trouble", ["too many images", "the image before is gone", "was never scanned"])
+def test_no_comparison_is_made_where_there_is_nothing_to_compare_with(story, trouble):
+    old = "sha256:" + "01" * 32
+    story.ports.storage.add(old, "0.9", pushed_at=NOW - timedelta(days=1))
+    story.ports.storage.is_too_large = trouble == "too many images"
+    if trouble == "was never scanned":
+        story.ports.scans.scans[old] = Scan("NOT_FOUND")
+    story.finds(ONE)
+    story.judge(a_scan(ONE))
+    assert story.told[0].findings.changes is None
+    assert "Compared" not in story.told[0].reason
+
+
+def test_a_gate_that_passes_again_says_so_once(story):
+    story.finds(ONE)
+    story.judge(a_scan(ONE))
+    story.finds(at=LATER)
+    for event in ("scan-2", "scan-2", "scan-3"):
+        story.judge(a_scan(at=LATER, event=event))
+    assert story.kinds == ["image_vulnerable", "image_recovered"]
+    assert story.told[1].severity is Severity.INFO
+
+
+def test_the_same_failure_after_a_recovery_is_told_again(story):
+    for found in ((ONE,), (), (ONE,)):
+        at = SCANNED + timedelta(minutes=len(story.told))
+        story.finds(*found, at=at)
+        story.judge(a_scan(*found, at=at))
+    assert story.kinds == ["image_vulnerable", "image_recovered", "image_vulnerable"]
+
+
+def test_another_judgement_in_between_is_looked_at_again(story):
+    story.finds(ONE)
+    story.ports.states.races = [ImageState(version=1, has_failed=True, as_of=SCANNED, keys=(ONE.key,))]
+    story.judge(a_scan(ONE))
+    assert story.told == []
+
+
+def test_judgements_that_never_end_in_between_are_tried_again_later(story):
+    story.finds(ONE)
+    story.ports.states.races = [ImageState(version=version) for version in range(10, 30)]
+    with pytest.raises(AwsError, match="at the same time"):
+        story.judge(a_scan(ONE))
+
+
+# ---------------------------------------------------------------- every order, every fault
+
+FACTS = {
+    "fails": [ONE, HIGH],
+    "fails more": [ONE, TWO],
+    "fails less": [replace(ONE, severity="low"), TWO],
+    "passes": [HIGH],
+    "is clean": [],
+}
+
+
+def story_of(found, **gate):
+    story = Story(**gate)
+    story.finds(*found, status="ACTIVE", at=LATER)
+    return story
+
+
+def events_about(first, then):
+    """Give a scan, a rescan, and an event for each finding that came or went."""
+    gone = [finding for finding in first if finding not in then]
+    return [
+        a_scan(*first, event="scan"),
+        a_scan(*then, at=LATER, event="rescan"),
+        *(a_finding_event(finding, event=f"{finding.id} came") for finding in {*first, *then}),
+        *(a_finding_event(finding, "CLOSED", LATER, f"{finding.id} went") for finding in gone),
+    ]
+
+
+@pytest.mark.parametrize("gate", [{}, {"fixable_only": True}, {"on_failure": ScanAction.QUARANTINE}], ids=str)
+@pytest.mark.parametrize("then", FACTS)
+@pytest.mark.parametrize("first", FACTS)
+def test_every_order_of_events_ends_with_the_same_state_and_messages(first, then, gate):
+    """Each order, and each event twice: the registry is the truth, events are hints."""
+    ends = set()
+    events = events_about(FACTS[first], FACTS[then])[:5]
+    for order in itertools.permutations(events):
+        story = story_of(FACTS[then], **gate)
+        for event in (*order, *order):
+            story.judge(event)
+        (state,) = story.ports.states.states.values() or (ImageState(),)
+        messages = frozenset((told.id, told.kind, told.reason, told.findings.changes) for told in story.told)
+        ends.add((messages, state.has_failed, state.keys, frozenset(story.ports.storage.archived)))
+    # What a passing image is remembered of depends on who asked, and is told to nobody.
+    ends = {
+        (messages, failed, keys if failed else None, archived) for messages, failed, keys, archived in ends
+    }
+    assert len(ends) == 1
+
+
+def replayed(after_effect, fails_at=None):
+    """Judge an event with a fault, and then again without one."""
+    story = Story(on_failure=ScanAction.QUARANTINE)
+    story.ports.storage.add("sha256:child", children=None)
+    story.ports.storage.add(DIGEST, "1.0", children=["sha256:child"])
+    story.finds(ONE)
+    whole, counter = story.ports, Counter(fails_at, after_effect)
+    faulty = replace(
+        whole,
+        **{
+            name: Faulty(getattr(whole, name), counter)
+            for name in ("registry", "scans", "storage", "states", "journal", "usage", "publisher")
+        },
+    )
+    try:
+        judge_scan(a_scan(ONE), policy=story.policy, ports=faulty)
+    except FaultError:
+        judge_scan(a_scan(ONE), policy=story.policy, ports=whole)
+    return story, counter.calls
+
+
+@pytest.mark.parametrize("after_effect", [False, True], ids=["before", "after"])
+def test_a_fault_at_any_call_ends_as_without_it(after_effect):
+    whole, calls = replayed(after_effect)
+    assert whole.ports.storage.archived == {DIGEST, "sha256:child"}
+    for fails_at in range(1, calls + 1):
+        story, _ = replayed(after_effect, fails_at)
+        assert story.ports.storage.archived == {DIGEST, "sha256:child"}, fails_at
+        assert story.ports.journal.done == whole.ports.journal.done, fails_at
+        assert [told.change_ids for told in story.told] == [told.change_ids for told in whole.told], fails_at
+        assert [told.reason for told in story.told] == [told.reason for told in whole.told], fails_at
+        assert story.ports.states.states == whole.ports.states.states, fails_at
+
+
+@settings(max_examples=60)
+@given(
+    st.lists(st.lists(st.sampled_from([ONE, TWO, HIGH]), unique=True, max_size=3), min_size=1, max_size=5),
+    st.randoms(use_true_random=False),
+)
+def test_whatever_happened_the_end_is_what_the_registry_has(history, random):
+    """Events come late, twice and in any order while the registry goes on: the end is the last scan's."""
+    story = Story()
+    late = []
+    for number, found in enumerate(history):
+        at = SCANNED + timedelta(seconds=number)
+        story.finds(*found, at=at, status="ACTIVE")
+        late.append(a_scan(*found, at=at, event=f"scan-{number}"))
+        random.shuffle(late)
+        for _ in range(random.randint(0, len(late))):
+            story.judge(late.pop())
+    for event in late + late:
+        story.judge(event)
+    (state,) = story.ports.states.states.values() or (ImageState(),)
+    assert state.has_failed == any(finding.severity == "critical" for finding in history[-1])
+    assert state.untold is None
+    heard = story.kinds[-1:] == ["image_vulnerable"]
+    assert heard == state.has_failed
+
+
+# ---------------------------------------------------------------- scans that failed, images not scanned
+
+
+def test_a_failed_scan_is_told_with_ecrs_words(story):
+    story.ports.scans.scans[DIGEST] = Scan("FAILED", "The manifest could not be read.")
+    story.judge(a_scan(status="FAILED"))
+    story.judge(a_scan(status="FAILED"))
+    (outcome,) = story.told
+    assert (outcome.kind, outcome.severity, outcome.action) == ("scan_failed", "medium", "notify")
+    assert "ended as FAILED: The manifest could not be read." in outcome.reason
+    assert "start-image-scan" in outcome.next_step
+
+
+def test_a_failed_scan_that_a_later_one_has_mended_is_not_told(story):
+    story.finds(at=LATER)
+    assert story.judge(a_scan(status="FAILED")).decision == "Outdated"
+
+
+def test_a_rule_may_ignore_failed_scans():
+    story = Story(on_scan_failed=ScanAction.IGNORE)
+    assert story.judge(a_scan(status="FAILED")).decision == "Ignored"
+    assert story.told == []
+
+
+@pytest.mark.parametrize(
+    "event", [a_scan(status="FAILED"), a_coverage("UNSUPPORTED_OS")], ids=["scan", "coverage"]
+)
+def test_a_rule_may_quarantine_what_could_not_be_scanned(event):
+    story = Story(on_scan_failed=ScanAction.QUARANTINE)
+    story.ports.scans.scans[DIGEST] = Scan("FAILED")
+    story.judge(event)
+    assert story.ports.storage.archived == {DIGEST}
+    assert story.told[0].changed
+
+
+def test_an_image_that_inspector_does_not_scan_is_told_once(story):
+    for event in ("coverage-1", "coverage-1", "coverage-2"):
+        story.judge(a_coverage("UNSUPPORTED_OS", event=event))
+    assert story.kinds == ["image_not_scanned"]
+    assert "UNSUPPORTED_OS" in story.told[0].reason
+
+
+@pytest.mark.parametrize(
+    "event",
+    [a_coverage("SUCCESSFUL", "ACTIVE"), a_coverage("IMAGE_ARCHIVED"), a_coverage("RESOURCE_TERMINATED")],
+    ids=["active", "archived", "deleted"],
+)
+def test_coverage_that_is_as_it_should_be_is_not_told(story, event):
+    assert story.judge(event).decision == "NotJudged"
+
+
+def test_an_image_that_is_only_old_is_never_quarantined():
+    story = Story(on_scan_failed=ScanAction.QUARANTINE)
+    story.judge(a_coverage("SCAN_ELIGIBILITY_EXPIRED"))
+    assert story.ports.storage.archived == set()
+    assert story.told[0].severity is Severity.LOW
+
+
+# ---------------------------------------------------------------- quarantine
+
+CHILD, OTHER, INDEX = ("sha256:" + letter * 64 for letter in "cde")
+
+
+def quarantining(**gate):
+    story = Story(on_failure=ScanAction.QUARANTINE, **gate)
+    story.finds(ONE)
+    return story
+
+
+def test_an_image_that_fails_is_archived_and_journaled():
+    story = quarantining()
+    story.judge(a_scan(ONE))
+    (outcome,) = story.told
+    assert story.ports.storage.archived == {DIGEST}
+    (entry,) = outcome.change_ids
+    change = story.ports.journal.entries[entry]
+    assert (change.section, change.repository, entry in story.ports.journal.done) == (
+        "scan_gate",
+        "team/app",
+        True,
+    )
+    assert change.before == {"image_digest": DIGEST, "storage_class": "STANDARD"}
+    assert change.after == {"image_digest": DIGEST, "storage_class": "ARCHIVE"}
+    assert outcome.changed
+    assert f"ecr-warden undo {entry}" in outcome.next_step
+
+
+def test_in_audit_mode_nothing_is_archived_and_it_is_said_what_would_be():
+    story = quarantining(mode=Mode.AUDIT)
+    story.judge(a_scan(ONE))
+    assert story.ports.storage.archived == set()
+    assert "in enforce mode the image would be quarantined" in story.told[0].reason
+
+
+def test_an_image_in_use_is_told_urgently_and_left():
+    story = quarantining(limits={"high": 0})
+    story.finds(HIGH)
+    story.ports.usage.users = tuple(f"ECS task {number}" for number in range(7))
+    story.judge(a_scan(HIGH))
+    (outcome,) = story.told
+    assert story.ports.storage.archived == set()
+    assert (outcome.changed, outcome.severity) == (False, Severity.CRITICAL)
+    assert "NOT quarantined, as it is or may be in use: ECS task 0" in outcome.reason
+    assert "and 2 more" in outcome.reason
+
+
+def test_a_rule_may_quarantine_even_in_use():
+    story = quarantining(even_in_use=True)
+    story.ports.usage.users = ("ECS task 1",)
+    story.judge(a_scan(ONE))
+    assert story.ports.storage.archived == {DIGEST}
+
+
+def test_the_epss_score_is_asked_for_only_where_the_gate_needs_it():
+    for gate, is_asked_for in (({}, False), ({"min_epss": 0.1}, True)):
+        story = Story(**gate)
+        story.finds(ONE)
+        story.judge(a_scan(ONE))
+        assert story.ports.scans.with_epss is is_asked_for
+
+
+def test_who_uses_the_index_of_a_platform_uses_the_platform():
+    story = quarantining()
+    story.ports.storage.add(CHILD)
+    story.ports.storage.add(INDEX, "latest", children=[DIGEST, CHILD])
+    asked = []
+    story.ports.usage.who_uses = lambda *of: asked.append(of) or ()
+    story.judge(a_scan(ONE))
+    assert asked == [("team/app", (DIGEST, INDEX), ("1.0", "latest"))]
+    assert story.ports.storage.archived == {DIGEST}
+
+
+def test_an_index_is_archived_with_its_children_but_for_those_that_another_tagged_index_has():
+    story = quarantining()
+    story.ports.storage.add(CHILD)
+    story.ports.storage.add(OTHER)
+    story.ports.storage.add(DIGEST, "1.0", children=[CHILD, OTHER])
+    story.ports.storage.add(INDEX, "stable", children=[OTHER])
+    story.judge(a_scan(ONE))
+    assert story.ports.storage.archived == {DIGEST, CHILD}
+    assert f"Left alone, as another tagged index has them too: {OTHER}" in story.told[0].reason
+    assert len(story.told[0].change_ids) == 2
+
+
+def test_what_cannot_be_looked_through_counts_as_in_use():
+    story = quarantining()
+    story.ports.storage.is_too_large = True
+    story.judge(a_scan(ONE))
+    assert story.ports.storage.archived == set()
+    assert "it could not be found out: team/app has more images" in story.told[0].reason
+
+
+def test_what_ecr_refuses_is_said_and_its_platforms_are_named():
+    story = quarantining()
+    story.ports.storage.add(CHILD)
+    story.ports.storage.add(DIGEST, "1.0", children=[CHILD])
+    story.ports.storage.refused = {CHILD}
+    story.judge(a_scan(ONE))
+    assert story.ports.storage.archived == {DIGEST}
+    assert f"ECR refused to archive these of its platforms: {CHILD}" in story.told[0].reason
+    story = quarantining()
+    story.ports.storage.refused = {DIGEST}
+    story.judge(a_scan(ONE))
+    assert not story.told[0].changed
+    assert "not quarantined, as ECR refused it" in story.told[0].reason
+
+
+def test_an_image_that_somebody_archived_is_not_ours_to_give_back():
+    story = quarantining()
+    # In the very moment after its findings were read.
+    story.ports.scans.archived = set()
+    story.ports.storage.archive("team/app", DIGEST)
+    story.judge(a_scan(ONE))
+    assert not story.told[0].changed
+    assert story.told[0].change_ids == ()
+
+
+def test_an_image_that_somebody_restored_is_not_archived_again_by_the_same_findings():
+    story = quarantining()
+    story.judge(a_scan(ONE))
+    story.ports.storage.restore("team/app", DIGEST)
+    story.judge(a_scan(ONE))
+    story.judge(a_finding_event(ONE))
+    assert story.ports.storage.archived == set()
+    story.finds(ONE, TWO, at=LATER)
+    story.judge(a_scan(ONE, TWO, at=LATER))
+    assert story.ports.storage.archived == {DIGEST}
+
+
+def test_a_recovered_image_says_how_it_is_pulled_again():
+    story = quarantining()
+    story.judge(a_scan(ONE))
+    story.ports.storage.restore("team/app", DIGEST)
+    story.finds(at=LATER)
+    story.judge(a_scan(at=LATER))
+    assert f"ecr-warden undo {story.told[0].change_ids[0]}" in story.told[1].next_step
