@@ -246,22 +246,22 @@ def test_the_demo_shows_all_its_steps_going_as_they_should():
     assert done.exit_code == 0
     shown = json.loads(done.stdout)
     assert shown["ok"] is True
-    assert len(shown["steps"]) == 14
+    assert len(shown["steps"]) == 23
     assert all(step["problems"] == [] for step in shown["steps"])
 
 
 def test_the_demo_for_people_ends_with_a_summary():
     done = CliRunner().invoke(main, ["demo"])
     assert done.exit_code == 0
-    assert done.stdout.rstrip().endswith("14 of 14 steps went as they should.")
+    assert done.stdout.rstrip().endswith("23 of 23 steps went as they should.")
 
 
 def test_a_demo_that_goes_wrong_says_where_and_fails(monkeypatch):
-    monkeypatch.setattr("ecr_warden_cli.demo._nothing", lambda _: iter(["somebody was told"]))
+    monkeypatch.setattr("ecr_warden_cli.demo.pushes.nothing", lambda _: iter(["somebody was told"]))
     done = CliRunner().invoke(main, ["demo"])
     assert done.exit_code == 1
     assert "no: somebody was told" in " ".join(done.stdout.split())
-    assert "10 of 14 steps" in done.stdout
+    assert "20 of 23 steps" in done.stdout
 
 
 @contextmanager

@@ -63,7 +63,7 @@ def test_a_scan_that_fails_names_the_worst_findings_and_what_to_do(story):
     worst = outcome.findings.worst[0]
     assert (worst.package, worst.installed_version, worst.fixed_version) == ("openssl", "3.0.1", "3.0.9")
     assert worst.url == "https://cve.example/1"
-    assert outcome.reason.startswith("team/app:1.0 fails the scan gate: 2 critical (none may be).")
+    assert outcome.reason.startswith("team/app:1.0 fails the scan gate: 2 critical (0 allowed).")
     assert outcome.next_step.startswith("Update openssl to 3.0.9 (CVE-2026-1)")
 
 

@@ -12,7 +12,7 @@ from ecr_warden_cli.commands.common import json_option, read_policy
 from ecr_warden_cli.commands.showing import console, show_caused
 
 if TYPE_CHECKING:
-    from ecr_warden_cli.demo import Shown
+    from ecr_warden_cli.demo.day import Shown
 
 
 @click.command()
@@ -32,7 +32,7 @@ def demo(*, as_json: bool) -> None:
     with progress:
         task = progress.add_task("Starting an AWS in this process", total=None)
         # It takes seconds to import, and is to be seen doing so.
-        from ecr_warden_cli.demo import POLICY, Demo  # noqa: PLC0415
+        from ecr_warden_cli.demo.day import POLICY, Demo  # noqa: PLC0415
         from ecr_warden_cli.local.aws import local_aws  # noqa: PLC0415
 
         with local_aws(read_policy(POLICY, name=POLICY.name)) as aws:

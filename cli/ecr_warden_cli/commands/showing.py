@@ -2,6 +2,7 @@
 
 import json
 import re
+from typing import Any
 
 from rich.console import Console
 from rich.padding import Padding
@@ -29,9 +30,7 @@ def show_caused(out: Console, caused: Caused, *, title: str) -> None:
     out.print(Text.assemble((title, "bold"), f"  {caused.detail_type or 'no event'}"))
     _line(out, "reached", ", ".join(caused.functions) or _why_none(caused))
     for outcome in caused.outcomes:
-        rule = outcome.get("rule") or {}
-        where = f"{rule.get('file')}:{rule.get('line')} match {', '.join(rule.get('match', ()))}"
-        _line(out, "rule", f"{where}, {outcome.get('mode')} mode")
+        _line(out, "rule", _rule(outcome))
         _line(out, "decided", str(outcome.get("reason")), style=_COLOURS.get(outcome.get("severity", ""), ""))
     for decision in caused.decisions:
         if decision["outcome_id"] is None:
@@ -42,6 +41,14 @@ def show_caused(out: Console, caused: Caused, *, title: str) -> None:
     _show_messages(out, caused)
     if caused.error is not None:
         _line(out, "failed", f"{caused.error['type']}: {caused.error['message']}", style="bold red")
+
+
+def _rule(outcome: dict[str, Any]) -> str:
+    rule = outcome.get("rule")
+    if rule is None:
+        return "none: this is told whatever the policy says"
+    where = f"{rule.get('file')}:{rule.get('line')} match {', '.join(rule.get('match', ()))}"
+    return f"{where}, {outcome.get('mode')} mode"
 
 
 def _why_none(caused: Caused) -> str:

@@ -198,16 +198,12 @@ def image_name(event: ScanEvent) -> str:
 def _too_many(exceeded: Iterable[str], judgement: Judgement, gate: Gate) -> str:
     unknown = {name: count for name, count in judgement.counted.items() if rank_of(name) < 0 and count}
     parts = [
-        f"{judgement.counted[name]} {name} ({_at_most(gate.limits[name])})"
+        f"{judgement.counted[name]} {name} ({gate.limits[name]} allowed)"
         for name in exceeded
         if judgement.counted.get(name)
     ]
     parts += [f"{count} of the unknown severity {name}" for name, count in sorted(unknown.items())]
     return ("" if judgement.is_complete else "at least ") + ", ".join(parts)
-
-
-def _at_most(limit: int) -> str:
-    return f"at most {limit} may be" if limit else "none may be"
 
 
 def _filters(gate: Gate) -> str:
@@ -249,7 +245,8 @@ def _next_step(judgement: Judgement) -> str:
         first = f"Update {', '.join(fixes[:_FIXES_SHOWN])}{more}, build the image again and push it."
     else:
         first = "Build the image again on a base image without these findings, and push it."
-    return f"{first} Where one is no risk here, except it in the policy, with a reason and an end."
+    excepted = "Where a finding is no risk here, add an exception to the policy, with a reason and an end date."
+    return f"{first} {excepted}"
 
 
 def _shown(finding: Finding) -> FindingShown:
