@@ -15,7 +15,8 @@ from tests.fakes import (
     FakeUsage,
 )
 
-from ecr_warden.domain.findings import Finding, FindingSeverity
+from ecr_warden.domain.finding_summary import FindingSeverity
+from ecr_warden.domain.findings import Finding
 from ecr_warden.domain.policy import Mode, Policy, Rule, ScanGate
 from ecr_warden.domain.scan_events import FindingEvent, ImageScan, ScanCoverage
 from ecr_warden.use_cases.judge_scan import judge_scan

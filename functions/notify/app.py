@@ -18,7 +18,7 @@ def teller() -> Teller:
     """Read the environment and the policy, once, and build what tells."""
     settings = NotifySettings.read(os.environ)
     ports = TellPorts(channels(settings), deliveries(settings), CloudWatchMetrics(settings.metrics_namespace))
-    return Teller(load_policy(settings.policy_path), ports, source_queue(settings))
+    return Teller(load_policy(settings.policy_path), ports, source_queue(settings.notify_queue_url))
 
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:

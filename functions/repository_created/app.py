@@ -16,9 +16,8 @@ def configurer() -> Configurer:
     """Read the environment and the policy, once, and build what configures."""
     settings = RepositoryCreatedSettings.read(os.environ)
     policy = load_policy(settings.policy_path)
-    return Configurer(
-        policy, lambda creation: RepositoryCreatedPorts(settings, creation), source_queue(settings)
-    )
+    queue = source_queue(settings.creation_queue_url)
+    return Configurer(policy, lambda creation: RepositoryCreatedPorts(settings, creation), queue)
 
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:

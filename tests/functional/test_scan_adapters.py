@@ -16,7 +16,8 @@ from ecr_warden.adapters import ecr_storage
 from ecr_warden.adapters.dynamodb_scans import LARGEST_STATE, STATE_KEPT, DynamoScanStates
 from ecr_warden.adapters.ecr_scans import EcrScans
 from ecr_warden.adapters.ecr_storage import EcrStorage
-from ecr_warden.domain.findings import FindingChanges, FindingShown, FindingsSummary, Package
+from ecr_warden.domain.finding_summary import FindingChanges, FindingShown, FindingsSummary
+from ecr_warden.domain.findings import Package
 from ecr_warden.domain.scan_gate import KEYS_KEPT, WORST_SHOWN
 from ecr_warden.domain.scan_state import ImageKey, ImageState
 from ecr_warden.errors import AwsError, ImageGoneError, RefusedError, RepositoryGoneError

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from ecr_warden.adapters.compiled_policy import encode_policy, load_policy
-from ecr_warden.domain.findings import FindingSeverity
+from ecr_warden.domain.finding_summary import FindingSeverity
 from ecr_warden.domain.policy import IgnoredVulnerability, Mode, ScanAction, ScanGate, TagException
 from ecr_warden.domain.resolution import resolve
 from ecr_warden_cli.policy.check import check_policy

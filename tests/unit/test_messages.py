@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from ecr_warden.adapters.slack import slack_payload
 from ecr_warden.adapters.sns import sns_subject, sns_text
 from ecr_warden.domain.console import console_url, partition
-from ecr_warden.domain.findings import FindingChanges, FindingShown, FindingsSummary
+from ecr_warden.domain.finding_summary import FindingChanges, FindingShown, FindingsSummary
 from ecr_warden.domain.notices import notice
 from ecr_warden.domain.outcomes import OutcomeKind, outcome_id
 from ecr_warden.domain.policy import Severity

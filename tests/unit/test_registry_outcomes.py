@@ -8,7 +8,7 @@ from fakes import FakeMetrics, FakePublisher, FaultError
 from hypothesis import given
 
 from ecr_warden.adapters.registry_parsing import parse_registry_event
-from ecr_warden.domain.findings import FindingSeverity
+from ecr_warden.domain.finding_summary import FindingSeverity
 from ecr_warden.domain.outcomes import OutcomeKind
 from ecr_warden.domain.policy import Mode, Policy, Rule, RuleReference, ScanGate, Severity
 from ecr_warden.domain.registry_outcomes import registry_outcomes

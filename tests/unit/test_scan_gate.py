@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecr_warden.domain.findings import Finding, FindingSeverity, Package, severity_counts
+from ecr_warden.domain.finding_summary import FindingSeverity
+from ecr_warden.domain.findings import Finding, Package, severity_counts
 from ecr_warden.domain.policy import IgnoredVulnerability, Policy, ScanGate
 from ecr_warden.domain.scan_gate import (
     KEYS_KEPT,

@@ -177,7 +177,7 @@ def _notify_settings(stack: DeployedStack) -> NotifySettings:
         metrics_namespace="",
         delivery_table_name=stack.delivery_table,
         topic_arn=stack.topic_arn,
-        queue_url=stack.queue_url,
+        notify_queue_url=stack.queue_url,
     )
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, StrictBool
 
-from ecr_warden.domain.findings import FindingSeverity
+from ecr_warden.domain.finding_summary import FindingSeverity
 from ecr_warden_cli.policy.base import LastDay, Model, RepositoryGlob, Text
 
 _GLOB_CHARACTERS: Final = frozenset("*?[]")

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from ecr_warden.domain.findings import FindingSeverity
+from ecr_warden.domain.finding_summary import FindingSeverity
 from ecr_warden.domain.policy import IgnoredVulnerability, ScanAction, ScanGate
 from ecr_warden_cli.policy.scan_gate_model import IgnoredVulnerabilityModel, ScanGateModel
 

@@ -1,113 +1,80 @@
 """The functions' settings: the environment is read here, once, at the cold start."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Final, Self
 
 from ecr_warden.errors import SettingsError
 
+_VARIABLES: Final = {
+    "policy_path": "ECR_WARDEN_POLICY_PATH",
+    "metrics_namespace": "ECR_WARDEN_METRICS_NAMESPACE",
+    "outcome_bus_name": "ECR_WARDEN_OUTCOME_BUS_NAME",
+    "journal_table_name": "ECR_WARDEN_JOURNAL_TABLE_NAME",
+    "scan_table_name": "ECR_WARDEN_SCAN_TABLE_NAME",
+    "creation_queue_url": "ECR_WARDEN_CREATION_QUEUE_URL",
+    "delivery_table_name": "ECR_WARDEN_DELIVERY_TABLE_NAME",
+    "topic_arn": "ECR_WARDEN_TOPIC_ARN",
+    "notify_queue_url": "ECR_WARDEN_NOTIFY_QUEUE_URL",
+}
+
 
 @dataclass(frozen=True)
-class ImageActionSettings:
+class _Settings:
+    """What every function's environment says."""
+
+    policy_path: str
+    metrics_namespace: str
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str]) -> Self:
+        """Read the settings, or raise ``SettingsError`` with the name of what is missing."""
+        return cls(**{field.name: _required(environment, _VARIABLES[field.name]) for field in fields(cls)})
+
+
+@dataclass(frozen=True)
+class TellingSettings(_Settings):
+    """What the environment of every function says that publishes outcomes."""
+
+    outcome_bus_name: str
+
+
+@dataclass(frozen=True)
+class ActingSettings(TellingSettings):
+    """What the environment of every function says that changes anything."""
+
+    journal_table_name: str
+
+
+class ImageActionSettings(ActingSettings):
     """What ImageActionFunction's environment says."""
 
-    policy_path: str
-    metrics_namespace: str
-    outcome_bus_name: str
-    journal_table_name: str
 
-    @classmethod
-    def read(cls, environment: Mapping[str, str]) -> "ImageActionSettings":
-        """Read the settings, or raise ``SettingsError`` with the name of what is missing."""
-        return cls(
-            policy_path=_required(environment, "ECR_WARDEN_POLICY_PATH"),
-            metrics_namespace=_required(environment, "ECR_WARDEN_METRICS_NAMESPACE"),
-            outcome_bus_name=_required(environment, "ECR_WARDEN_OUTCOME_BUS_NAME"),
-            journal_table_name=_required(environment, "ECR_WARDEN_JOURNAL_TABLE_NAME"),
-        )
-
-
-@dataclass(frozen=True)
-class RepositoryCreatedSettings:
-    """What RepositoryCreatedFunction's environment says."""
-
-    policy_path: str
-    metrics_namespace: str
-    outcome_bus_name: str
-    journal_table_name: str
-    queue_url: str
-
-    @classmethod
-    def read(cls, environment: Mapping[str, str]) -> "RepositoryCreatedSettings":
-        """Read the settings, or raise ``SettingsError`` with the name of what is missing."""
-        return cls(
-            policy_path=_required(environment, "ECR_WARDEN_POLICY_PATH"),
-            metrics_namespace=_required(environment, "ECR_WARDEN_METRICS_NAMESPACE"),
-            outcome_bus_name=_required(environment, "ECR_WARDEN_OUTCOME_BUS_NAME"),
-            journal_table_name=_required(environment, "ECR_WARDEN_JOURNAL_TABLE_NAME"),
-            queue_url=_required(environment, "ECR_WARDEN_CREATION_QUEUE_URL"),
-        )
-
-
-@dataclass(frozen=True)
-class ImageScanSettings:
-    """What ImageScanFunction's environment says."""
-
-    policy_path: str
-    metrics_namespace: str
-    outcome_bus_name: str
-    journal_table_name: str
-    scan_table_name: str
-
-    @classmethod
-    def read(cls, environment: Mapping[str, str]) -> "ImageScanSettings":
-        """Read the settings, or raise ``SettingsError`` with the name of what is missing."""
-        return cls(
-            policy_path=_required(environment, "ECR_WARDEN_POLICY_PATH"),
-            metrics_namespace=_required(environment, "ECR_WARDEN_METRICS_NAMESPACE"),
-            outcome_bus_name=_required(environment, "ECR_WARDEN_OUTCOME_BUS_NAME"),
-            journal_table_name=_required(environment, "ECR_WARDEN_JOURNAL_TABLE_NAME"),
-            scan_table_name=_required(environment, "ECR_WARDEN_SCAN_TABLE_NAME"),
-        )
-
-
-@dataclass(frozen=True)
-class RegistryEventSettings:
+class RegistryEventSettings(TellingSettings):
     """What RegistryEventFunction's environment says."""
 
-    policy_path: str
-    metrics_namespace: str
-    outcome_bus_name: str
 
-    @classmethod
-    def read(cls, environment: Mapping[str, str]) -> "RegistryEventSettings":
-        """Read the settings, or raise ``SettingsError`` with the name of what is missing."""
-        return cls(
-            policy_path=_required(environment, "ECR_WARDEN_POLICY_PATH"),
-            metrics_namespace=_required(environment, "ECR_WARDEN_METRICS_NAMESPACE"),
-            outcome_bus_name=_required(environment, "ECR_WARDEN_OUTCOME_BUS_NAME"),
-        )
+@dataclass(frozen=True)
+class ImageScanSettings(ActingSettings):
+    """What ImageScanFunction's environment says."""
+
+    scan_table_name: str
 
 
 @dataclass(frozen=True)
-class NotifySettings:
+class RepositoryCreatedSettings(ActingSettings):
+    """What RepositoryCreatedFunction's environment says."""
+
+    creation_queue_url: str
+
+
+@dataclass(frozen=True)
+class NotifySettings(_Settings):
     """What NotifyFunction's environment says."""
 
-    policy_path: str
-    metrics_namespace: str
     delivery_table_name: str
     topic_arn: str
-    queue_url: str
-
-    @classmethod
-    def read(cls, environment: Mapping[str, str]) -> "NotifySettings":
-        """Read the settings, or raise ``SettingsError`` with the name of what is missing."""
-        return cls(
-            policy_path=_required(environment, "ECR_WARDEN_POLICY_PATH"),
-            metrics_namespace=_required(environment, "ECR_WARDEN_METRICS_NAMESPACE"),
-            delivery_table_name=_required(environment, "ECR_WARDEN_DELIVERY_TABLE_NAME"),
-            topic_arn=_required(environment, "ECR_WARDEN_TOPIC_ARN"),
-            queue_url=_required(environment, "ECR_WARDEN_NOTIFY_QUEUE_URL"),
-        )
+    notify_queue_url: str
 
 
 def _required(environment: Mapping[str, str], name: str) -> str:

@@ -23,19 +23,10 @@ from ecr_warden.ports import (
     SettingsRegistry,
     Usage,
 )
-from ecr_warden.settings import (
-    ImageActionSettings,
-    ImageScanSettings,
-    NotifySettings,
-    RegistryEventSettings,
-    RepositoryCreatedSettings,
-)
+from ecr_warden.settings import ActingSettings, ImageScanSettings, NotifySettings, TellingSettings
 
 if TYPE_CHECKING:
     from ecr_warden.adapters.source_queue import SourceQueue
-
-_ActingSettings = ImageActionSettings | ImageScanSettings | RepositoryCreatedSettings
-_TellingSettings = _ActingSettings | RegistryEventSettings
 
 # The imports below stand inside the properties on purpose: a push that breaks no rule loads no SDK.
 # ruff: noqa: PLC0415
@@ -59,7 +50,7 @@ class _FromAnAccount(Protocol):
 class _TellingPorts:
     """What every function that answers events has."""
 
-    def __init__(self, settings: _TellingSettings) -> None:
+    def __init__(self, settings: TellingSettings) -> None:
         self._settings = settings
 
     @cached_property
@@ -86,7 +77,7 @@ class _ActingPorts(_TellingPorts):
     now: Callable[[], datetime] = staticmethod(utc_now)
     pause: Callable[[float], None] = staticmethod(time.sleep)
 
-    def __init__(self, settings: _ActingSettings, event: _FromAnAccount) -> None:
+    def __init__(self, settings: ActingSettings, event: _FromAnAccount) -> None:
         super().__init__(settings)
         self._journal_table_name = settings.journal_table_name
         self._account = event.account
@@ -215,9 +206,9 @@ def channels(settings: NotifySettings) -> Callable[[ChannelOfPolicy], Channel]:
     return build
 
 
-def source_queue(settings: NotifySettings | RepositoryCreatedSettings) -> "SourceQueue":
+def source_queue(queue_url: str) -> "SourceQueue":
     """Build the queue that a function reads."""
     from ecr_warden.adapters.aws import client
     from ecr_warden.adapters.source_queue import SourceQueue
 
-    return SourceQueue(client("sqs"), settings.queue_url)
+    return SourceQueue(client("sqs"), queue_url)

@@ -18,7 +18,8 @@ from ecr_warden.adapters.event_fields import (
     whole_number,
 )
 from ecr_warden.adapters.inspector_findings import finding_of
-from ecr_warden.domain.findings import FindingSeverity, severity_counts, severity_name
+from ecr_warden.domain.finding_summary import FindingSeverity
+from ecr_warden.domain.findings import severity_counts, severity_name
 from ecr_warden.domain.scan_events import FindingEvent, ImageScan, ScanCoverage
 from ecr_warden.errors import MalformedEventError
 

@@ -3,23 +3,9 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 from typing import Final
 
-
-class FindingSeverity(StrEnum):
-    """The severities of findings that a gate can limit, worst first.
-
-    ``undefined`` is what basic scans call UNDEFINED and Inspector calls UNTRIAGED.
-    """
-
-    CRITICAL = "critical"
-    HIGH = "high"
-    MEDIUM = "medium"
-    LOW = "low"
-    INFORMATIONAL = "informational"
-    UNDEFINED = "undefined"
-
+from ecr_warden.domain.finding_summary import FindingSeverity
 
 # Inspector's word for what basic scans call UNDEFINED.
 _SAME: Final = {"untriaged": FindingSeverity.UNDEFINED.value}
@@ -123,62 +109,3 @@ class Scan:
     def has_findings(self) -> bool:
         """Whether the scan is over, so that its findings, or that there are none, can be relied on."""
         return self.status in {"COMPLETE", "ACTIVE"}
-
-
-@dataclass(frozen=True)
-class FindingShown:
-    """A finding as people are told of it: one package of it, and how many more there are."""
-
-    id: str
-    severity: str
-    package: str | None = None
-    installed_version: str | None = None
-    fixed_version: str | None = None
-    more_packages: int = 0
-    url: str | None = None
-    exploit_available: bool | None = None
-    epss: float | None = None
-
-
-@dataclass(frozen=True)
-class FindingChanges:
-    """What is otherwise than in another scan: numbers, and the first few by their ids.
-
-    ``compared_with`` says with what: ``the last scan of this image``, or an earlier image.
-    """
-
-    compared_with: str
-    new: int
-    fixed: int
-    still_there: int
-    new_ids: tuple[str, ...] = ()
-    fixed_ids: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class FindingsSummary:
-    """What an outcome says of an image's findings.
-
-    Attributes
-    ----------
-    counts
-        How many there are of each severity.
-    counted
-        How many of them count against the gate.
-    allowed
-        How many the gate allows.
-    worst
-        The worst that count, worst first.
-    changes
-        ``None`` where there is nothing to compare with, or too much was left unread.
-    is_complete
-        Whether all findings were read; if not, ``counted`` and ``worst`` are of those that were.
-
-    """
-
-    counts: Mapping[str, int]
-    counted: Mapping[str, int]
-    allowed: Mapping[str, int]
-    worst: tuple[FindingShown, ...] = ()
-    changes: FindingChanges | None = None
-    is_complete: bool = True

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ecr_warden.domain.console import console_url
-from ecr_warden.domain.findings import FindingChanges, FindingShown, FindingsSummary
+from ecr_warden.domain.finding_summary import FindingChanges, FindingShown, FindingsSummary
 from ecr_warden.domain.outcomes import Outcome, OutcomeKind
 from ecr_warden.domain.policy import TagAction
 

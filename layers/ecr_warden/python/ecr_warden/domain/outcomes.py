@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
 
-from ecr_warden.domain.findings import FindingsSummary
+from ecr_warden.domain.finding_summary import FindingsSummary
 from ecr_warden.domain.policy import Mode, RuleReference, Severity
 
 _ID_LENGTH = 32

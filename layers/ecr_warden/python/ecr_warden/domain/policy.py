@@ -5,7 +5,7 @@ from datetime import date
 from enum import StrEnum
 
 from ecr_warden.domain.artifacts import Artifact
-from ecr_warden.domain.findings import FindingSeverity
+from ecr_warden.domain.finding_summary import FindingSeverity
 
 
 class Mode(StrEnum):

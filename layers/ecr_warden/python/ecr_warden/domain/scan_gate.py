@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from heapq import heappush, heapreplace
 from typing import Final
 
-from ecr_warden.domain.findings import Finding, FindingSeverity
+from ecr_warden.domain.finding_summary import FindingSeverity
+from ecr_warden.domain.findings import Finding
 from ecr_warden.domain.globs import matches_glob
 from ecr_warden.domain.policy import IgnoredVulnerability, Policy, ScanGate
 

@@ -5,14 +5,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
 
-from ecr_warden.domain.findings import (
-    Finding,
-    FindingChanges,
-    FindingSeverity,
-    FindingShown,
-    FindingsSummary,
-    Package,
-)
+from ecr_warden.domain.finding_summary import FindingChanges, FindingSeverity, FindingShown, FindingsSummary
+from ecr_warden.domain.findings import Finding, Package
 from ecr_warden.domain.outcomes import Outcome, OutcomeKind, outcome_id
 from ecr_warden.domain.policy import Mode, RuleReference, ScanGate, Severity
 from ecr_warden.domain.scan_events import ScanEvent
@@ -245,7 +239,9 @@ def _next_step(judgement: Judgement) -> str:
         first = f"Update {', '.join(fixes[:_FIXES_SHOWN])}{more}, build the image again and push it."
     else:
         first = "Build the image again on a base image without these findings, and push it."
-    excepted = "Where a finding is no risk here, add an exception to the policy, with a reason and an end date."
+    excepted = (
+        "Where a finding is no risk here, add an exception to the policy, with a reason and an end date."
+    )
     return f"{first} {excepted}"
 
 

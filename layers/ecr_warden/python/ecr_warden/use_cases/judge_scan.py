@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from ecr_warden.domain.exemption import EXEMPT_TAG, is_exempt
-from ecr_warden.domain.findings import FindingChanges
+from ecr_warden.domain.finding_summary import FindingChanges
 from ecr_warden.domain.images import StoredImage
 from ecr_warden.domain.outcomes import Outcome
 from ecr_warden.domain.policy import Policy
