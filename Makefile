@@ -39,5 +39,5 @@ check: .venv/ready ## Linters, types, architecture, template
 	$(BIN)/cfn-lint template.yaml
 	$(BIN)/ecr-warden check policy.yaml
 
-e2e: .venv/ready .venv-sam/ready ## sam build, then sam local invoke in containers (skipped without Docker)
+e2e: .venv/ready .venv-sam/ready ## sam build, then sam local runs the functions in containers (skipped without Docker)
 	$(BIN)/python -m pytest tests/e2e
