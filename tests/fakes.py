@@ -5,7 +5,7 @@ from collections import Counter as CounterOf
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from ecr_warden.domain.findings import Finding, Scan
+from ecr_warden.domain.findings import Finding, Page, Scan
 from ecr_warden.domain.images import Change, Manifest, RecordedChange, StoredImage
 from ecr_warden.domain.outcomes import Outcome, OutcomeKind
 from ecr_warden.domain.policy import Mode, RuleReference, Severity
@@ -309,20 +309,20 @@ class FakeStorage:
 class FakeScans:
     """The last scan of each of a repository's images, and what it found.
 
-    An image that has no scan is to be in ``unscanned``. ``inactive`` has ARNs of findings that are no more;
-    ``archived`` the digests of images whose findings are not given. ``reads`` counts the calls, and
-    ``pages_read`` the pages that were asked for.
+    An image that has no scan is to be in ``unscanned``. ``inspector`` has findings that Inspector knows
+    better than ECR lists them; ``archived`` the digests of images whose findings are not given. ``reads``
+    counts the calls, and ``pages_read`` the pages that were asked for.
     """
 
     scans: dict[str, Scan] = field(default_factory=dict)
     found: dict[str, list[Finding]] = field(default_factory=dict)
     unscanned: set[str] = field(default_factory=set)
-    inactive: set[str] = field(default_factory=set)
+    inspector: list[Finding] = field(default_factory=list)
     archived: set[str] = field(default_factory=set)
     reads: int = 0
     page: int = 100
     pages_read: int = 0
-    with_epss: bool = False
+    from_inspector: bool = False
     repository_name: str = "team/app"
 
     def finds(self, digest, *findings, at=NOW, status="COMPLETE"):
@@ -330,9 +330,9 @@ class FakeScans:
         counts = CounterOf(finding.severity for finding in findings)
         self.scans[digest] = Scan(status, completed_at=at, counts=dict(counts))
 
-    def read(self, repository_name, image_digest, *, with_epss=False):
+    def read(self, repository_name, image_digest, *, from_inspector=False):
         self.reads += 1
-        self.with_epss = with_epss
+        self.from_inspector = from_inspector
         if repository_name != self.repository_name:
             raise RepositoryGoneError(repository_name)
         if image_digest in self.archived:
@@ -342,7 +342,10 @@ class FakeScans:
         if image_digest not in self.scans:
             raise ImageGoneError(image_digest)
         scan, found = self.scans[image_digest], self.found.get(image_digest, [])
-        if not with_epss or scan.status != "ACTIVE":
+        if from_inspector and scan.status == "ACTIVE":
+            better = {finding.arn for finding in self.inspector}
+            found = [*self.inspector, *(finding for finding in found if finding.arn not in better)]
+        else:
             # ECR does not give that score, and basic scans do not have it.
             found = [replace(finding, epss=None) for finding in found]
         return replace(scan, pages=self._pages(found))
@@ -351,12 +354,17 @@ class FakeScans:
         # The first page comes even where it is empty.
         for start in range(0, max(len(found), 1), self.page):
             self.pages_read += 1
-            yield tuple(found[start : start + self.page])
+            end = start + self.page
+            yield Page(tuple(found[start:end]), is_last=end >= len(found))
 
-    def find_active(self, finding_arn):
-        active = [finding for found in self.found.values() for finding in found if finding.is_active]
-        known = {finding.arn: finding for finding in active if finding.arn not in self.inactive}
+    def find(self, finding_arn):
+        known = {finding.arn: finding for finding in self._of_inspector()}
         return known.get(finding_arn)
+
+    def _of_inspector(self):
+        """Give what Inspector has: what ECR lists, but for what it knows better."""
+        listed = [finding for found in self.found.values() for finding in found]
+        return [*self.inspector, *(one for one in listed if one.arn not in {i.arn for i in self.inspector})]
 
 
 @dataclass
@@ -383,8 +391,9 @@ class FakeScanStates:
         return True
 
     def settle(self, image, state):
-        if self._of(image).version == state.version:
-            self.states[image] = replace(state, untold=None)
+        known = self._of(image)
+        if known.version == state.version and known.untold is not None:
+            self.states[image] = replace(state, untold=None, holder=None, held_until=None)
 
 
 @dataclass

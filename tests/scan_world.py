@@ -22,7 +22,7 @@ from ecr_warden.domain.scan_events import FindingEvent, ImageScan, ScanCoverage
 from ecr_warden.use_cases.judge_scan import judge_scan
 
 DIGEST = "sha256:" + "ab" * 32
-SCANNED = NOW - timedelta(minutes=10)
+SCANNED = NOW - timedelta(minutes=6)
 ABOUT = {
     "account": "123456789012",
     "region": "eu-west-1",
@@ -95,11 +95,13 @@ class Story:
         return [outcome.kind.value for outcome in self.told]
 
 
-def a_scan(*findings, counts=None, at=SCANNED, status="COMPLETE", event="scan-1", **about):
+def a_scan(
+    *findings, counts=None, at=SCANNED, status="COMPLETE", event="scan-1", scanner="ECR Image Scan", **about
+):
     return ImageScan(
         event_id=event,
         event_time=at,
-        detail_type="ECR Image Scan",
+        detail_type=scanner,
         status=status,
         counts=counts_of(findings) if counts is None else counts,
         **{**ABOUT, **about},

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from botocore.client import BaseClient
 from botocore.exceptions import ClientError, ReadTimeoutError
 from fakes import NOW, OUTCOME
 
@@ -155,6 +156,60 @@ def test_a_change_is_begun_once_and_closed(journal):
     assert journal.begin(CHANGE) is Progress.DONE
     assert journal.progress("change-1") is Progress.DONE
     assert journal.progress_of(["change-1", "none"]) == {"change-1": Progress.DONE}
+
+
+def test_how_far_many_changes_are_is_told_of_each(journal):
+    known = {f"change-{number}" for number in range(250)}
+    for change_id in known - {"change-7"}:
+        journal.begin(replace(CHANGE, id=change_id))
+    journal.finish("change-249")
+    found = journal.progress_of([*sorted(known), "change-1"])
+    assert set(found) == known - {"change-7"}
+    assert {each for each in found if found[each] is Progress.DONE} == {"change-249"}
+    assert journal.progress_of(()) == {}
+
+
+class Throttled:
+    """A DynamoDB that answers for some keys of each call only."""
+
+    def __init__(self, keys_a_call):
+        self.calls, self._keys_a_call = [], keys_a_call
+
+    def batch_get_item(self, *, RequestItems):  # noqa: N803  # AWS's own name
+        ((table, asked),) = RequestItems.items()
+        assert asked["ConsistentRead"]
+        assert 1 <= len(asked["Keys"]) <= 100
+        self.calls.append(len(asked["Keys"]))
+        answered, left = asked["Keys"][: self._keys_a_call], asked["Keys"][self._keys_a_call :]
+        return {
+            "Responses": {table: [{**key, "status": {"S": "done"}} for key in answered]},
+            "UnprocessedKeys": {table: {**asked, "Keys": left}} if left else {},
+        }
+
+
+def test_what_dynamodb_leaves_out_is_asked_for_again_after_a_pause():
+    client, pauses = Throttled(60), []
+    journal = DynamoJournal(client, "journal", pause=pauses.append)
+    ids = [f"change-{number}" for number in range(150)]
+    assert journal.progress_of(ids) == dict.fromkeys(ids, Progress.DONE)
+    assert client.calls == [100, 40, 50]
+    assert len(pauses) == 1
+    assert 0 < pauses[0] < 1
+
+
+def test_what_dynamodb_leaves_out_again_and_again_is_an_error_and_never_taken_for_unknown():
+    client, pauses = Throttled(1), []
+    with pytest.raises(AwsError, match="for some of them only"):
+        DynamoJournal(client, "journal", pause=pauses.append).progress_of([str(n) for n in range(100)])
+    assert len(client.calls) == 5
+    assert pauses == sorted(set(pauses))
+    assert sum(pauses) < 2
+
+
+def test_no_changes_are_not_asked_for():
+    assert DynamoJournal(Throttled(0), "journal").progress_of([]) == {}
+    assert DynamoJournal(client := Throttled(100), "journal").progress_of(["a", "a"]) == {"a": Progress.DONE}
+    assert client.calls == [1], "DynamoDB refuses a call that names a key twice"
 
 
 def test_a_change_that_is_begun_again_has_what_was_there_then(aws):
@@ -412,6 +467,87 @@ def test_what_could_not_be_found_out_counts_as_in_use():
         "Lambda",
         "Inspector",
     }
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """Give the calls of AWS that are made, as they are made."""
+    calls, make_call = [], BaseClient._make_api_call  # noqa: SLF001  # the one way that all calls go
+
+    def call(client, operation, arguments):
+        calls.append((operation, arguments))
+        return make_call(client, operation, arguments)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", call)
+    return calls
+
+
+def operations(calls):
+    return [operation for operation, _ in calls]
+
+
+def test_a_definition_that_many_services_name_is_read_once_a_search(aws, who_uses, calls):
+    run_service(aws, f"{URI}:latest")
+    ecs = aws.client("ecs")
+    for number in range(14):
+        ecs.create_service(cluster="prod", serviceName=f"web-{number}", taskDefinition="web", desiredCount=1)
+    ecs.create_cluster(clusterName="dev")
+    ecs.create_service(cluster="dev", serviceName="web", taskDefinition="web", desiredCount=1)
+    calls.clear()
+    assert len(who_uses()) == 16
+    assert operations(calls).count("DescribeTaskDefinition") == 1
+    assert operations(calls).count("DescribeServices") == 3, "ten a call"
+    assert [asked["maxResults"] for name, asked in calls if name == "ListServices"] == [100, 100]
+    # A definition's image is another for another search.
+    assert who_uses(["sha256:ab"], ["v1.0.0"]) == ()
+
+
+class Clock:
+    """A clock on which each call of AWS takes some seconds."""
+
+    def __init__(self, calls, seconds):
+        self._calls, self._seconds = calls, seconds
+
+    def __call__(self):
+        return 1000 + len(self._calls) * self._seconds
+
+
+TOO_LONG = "it could not be found out (looking took longer than 120 seconds)"
+
+
+def slow_search(aws, calls, seconds):
+    usage = AwsUsage(
+        ecs=aws.client("ecs"),
+        functions=aws.client("lambda"),
+        inspector=aws.client("inspector2"),
+        account=ACCOUNT,
+        region=REGION,
+        monotonic=Clock(calls, seconds),
+    )
+    calls.clear()
+    return usage.who_uses("team/app", ["sha256:ab"], ["latest"])
+
+
+def test_looking_that_takes_too_long_keeps_what_was_found_and_counts_as_in_use(aws, calls):
+    run_service(aws, f"{URI}:latest", tasks=2)
+    all_users = slow_search(aws, calls, 0)
+    assert [user.split(" arn")[0] for user in all_users] == ["ECS task", "ECS task", "ECS service"]
+    made = operations(calls)
+    for seconds in (16, 20, 30, 50, 121):
+        users = slow_search(aws, calls, seconds)
+        # Whatever runs when the time is over is the last call.
+        assert operations(calls) == made[: 120 // seconds + 1]
+        assert users[-1] == TOO_LONG
+        assert users.count(TOO_LONG) == 1
+        assert users[:-1] == all_users[: len(users) - 1]
+    assert slow_search(aws, calls, 30)[:-1] == all_users[:2]
+    assert slow_search(aws, calls, 121) == (TOO_LONG,)
+
+
+def test_looking_that_takes_less_than_two_minutes_tells_all(aws, calls):
+    run_service(aws, f"{URI}:latest", tasks=2)
+    assert len(slow_search(aws, calls, 13)) == 3
+    assert TOO_LONG not in slow_search(aws, calls, 13)
 
 
 class TimingOut:

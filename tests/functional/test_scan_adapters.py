@@ -52,16 +52,16 @@ def scans(aws):
 def scanned(aws, scans):
     """Let an image have been scanned; read what is found, all of it at once."""
 
-    def scan(*findings, with_epss=False, **about):
+    def scan(*findings, from_inspector=False, **about):
         digest = aws.push("v1")
         set_scan(the_image(digest), findings, **about)
-        return scans.read("team/app", digest, with_epss=with_epss)
+        return scans.read("team/app", digest, from_inspector=from_inspector)
 
     return scan
 
 
 def all_of(scan):
-    return [finding for page in scan.pages for finding in page]
+    return [finding for page in scan.pages for finding in page.findings]
 
 
 def test_a_basic_scan_says_of_each_finding_what_its_attributes_say(scanned):
@@ -131,13 +131,13 @@ def test_an_enhanced_scan_says_what_inspector_says_but_epss(scanned):
     assert (finding.first_observed_at, finding.is_active) == (NOW, True)
 
 
-def test_with_epss_the_findings_of_an_enhanced_scan_are_inspectors(scanned):
+def test_from_inspector_the_findings_of_an_enhanced_scan_are_inspectors(scanned):
     scan = scanned(
         enhanced_finding("CVE-2026-1", "LOW", epss=0.1),
         enhanced_finding("CVE-2026-2", "CRITICAL", epss=0.9),
         inactive=[enhanced_finding("CVE-2026-3", "CRITICAL", status="SUPPRESSED")],
         is_enhanced=True,
-        with_epss=True,
+        from_inspector=True,
     )
     assert (scan.status, scan.counts) == ("ACTIVE", {"low": 1, "critical": 1}), "these are ECR's"
     found = [(finding.id, finding.epss, finding.is_active) for finding in all_of(scan)]
@@ -145,18 +145,18 @@ def test_with_epss_the_findings_of_an_enhanced_scan_are_inspectors(scanned):
     assert [(id_, is_active) for id_, _, is_active in found[2:]] == [("CVE-2026-3", False)]
 
 
-def test_with_epss_findings_of_other_images_are_not_this_images(aws, scans):
+def test_from_inspector_findings_of_other_images_are_not_this_images(aws, scans):
     first, second = aws.push("v1", seed="1"), aws.push("v2", seed="2")
     set_scan(the_image(first), [enhanced_finding("CVE-2026-1", "LOW")], is_enhanced=True)
     set_scan(the_image(second), [enhanced_finding("CVE-2026-2", "LOW")], is_enhanced=True)
-    assert [one.id for one in all_of(scans.read("team/app", first, with_epss=True))] == ["CVE-2026-1"]
+    assert [one.id for one in all_of(scans.read("team/app", first, from_inspector=True))] == ["CVE-2026-1"]
 
 
-def test_with_epss_a_basic_scan_is_as_without_and_inspector_is_not_asked(aws):
+def test_from_inspector_a_basic_scan_is_as_without_and_inspector_is_not_asked(aws):
     digest = aws.push("v1")
     set_scan(the_image(digest), [basic_finding("CVE-2026-1", "LOW")])
     scans = EcrScans(aws.ecr, no_inspector)
-    (finding,) = all_of(scans.read("team/app", digest, with_epss=True))
+    (finding,) = all_of(scans.read("team/app", digest, from_inspector=True))
     assert (finding.id, finding.epss) == ("CVE-2026-1", None)
 
 
@@ -228,9 +228,9 @@ def test_a_page_is_read_when_it_is_asked_for_and_not_before():
     ecr = Answering(a_page("CVE-1", nextToken="2"), a_page(nextToken="3"), a_page("CVE-3"))
     scan = EcrScans(ecr, no_inspector).read("team/app", "sha256:ab")
     assert [asked.get("nextToken") for asked in ecr.asked] == [None]
-    assert [finding.id for finding in next(scan.pages)] == ["CVE-1"]
+    assert [finding.id for finding in next(scan.pages).findings] == ["CVE-1"]
     assert len(ecr.asked) == 1
-    assert [len(page) for page in scan.pages] == [0, 1], "a page may be empty and not the last"
+    assert [len(page.findings) for page in scan.pages] == [0, 1], "a page may be empty and not the last"
     assert [asked.get("nextToken") for asked in ecr.asked] == [None, "2", "3"]
     assert {asked["maxResults"] for asked in ecr.asked} == {1000}
 
@@ -262,13 +262,13 @@ def test_counts_that_ecr_does_not_give_are_unknown():
     assert scan.counts is None
 
 
-@pytest.mark.parametrize("with_epss", [False, True])
-def test_an_error_of_inspector_is_one_only_where_inspector_is_asked(aws, with_epss):
+@pytest.mark.parametrize("from_inspector", [False, True])
+def test_an_error_of_inspector_is_one_only_where_inspector_is_asked(aws, from_inspector):
     digest = aws.push("v1")
     set_scan(the_image(digest), [enhanced_finding("CVE-2026-1", "LOW")], is_enhanced=True)
     scans = EcrScans(aws.ecr, lambda: Answering(error("AccessDeniedException")))
-    scan = scans.read("team/app", digest, with_epss=with_epss)
-    if with_epss:
+    scan = scans.read("team/app", digest, from_inspector=from_inspector)
+    if from_inspector:
         with pytest.raises(AwsError, match="AccessDenied"):
             all_of(scan)
     else:
@@ -290,7 +290,7 @@ def test_a_hundred_thousand_findings_are_read_in_memory_that_does_not_grow():
         pages.count = count
         scan = EcrScans(pages, no_inspector).read("team/app", "sha256:ab")
         tracemalloc.start()
-        assert sum(len(page) for page in scan.pages) == count * 1000
+        assert sum(len(page.findings) for page in scan.pages) == count * 1000
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < 1.5 * peaks[0]
@@ -302,22 +302,25 @@ def test_many_findings_are_read_over_all_pages_of_both_services(aws, scans):
     set_scan(the_image(digest), many, is_enhanced=True)
     of_ecr = scans.read("team/app", digest)
     assert of_ecr.counts == {"low": 1250}
-    assert [len(page) for page in of_ecr.pages] == [1000, 250]
-    of_inspector = scans.read("team/app", digest, with_epss=True)
-    assert len({finding.id for finding in all_of(of_inspector)}) == 1250
+    assert [(len(page.findings), page.is_last) for page in of_ecr.pages] == [(1000, False), (250, True)]
+    of_inspector = scans.read("team/app", digest, from_inspector=True)
+    pages = list(of_inspector.pages)
+    assert len({finding.id for page in pages for finding in page.findings}) == 1250
+    assert [page.is_last for page in pages] == [False] * (len(pages) - 1) + [True]
 
 
-def test_a_finding_of_inspectors_is_active_or_not(aws, scans):
+def test_a_finding_of_inspectors_is_found_as_it_is_now(aws, scans):
     active = enhanced_finding("CVE-1", "LOW") | {"findingArn": f"arn:aws:inspector2:{REGION}:1:finding/1"}
     closed = enhanced_finding("CVE-2", "LOW", status="CLOSED") | {
         "findingArn": f"arn:aws:inspector2:{REGION}:1:finding/2"
     }
     set_scan(the_image(aws.push("v1")), [active], inactive=[closed], is_enhanced=True)
     arns = [active["findingArn"], closed["findingArn"], f"arn:aws:inspector2:{REGION}:1:finding/3"]
-    assert [scans.find_active(arn) is not None for arn in arns] == [True, False, False]
+    found = [scans.find(arn) for arn in arns]
+    assert [finding and finding.is_active for finding in found] == [True, False, None]
     failing = EcrScans(aws.ecr, lambda: Answering(error("InternalServerException")))
     with pytest.raises(AwsError):
-        failing.find_active(arns[0])
+        failing.find(arns[0])
 
 
 # Storage classes
@@ -634,8 +637,11 @@ def test_a_state_is_written_over_the_one_of_the_version_before_it_alone(states):
 def test_a_settled_state_has_nothing_untold_and_the_changes_that_were_made(states):
     states.write(IMAGE, STATE)
     states.settle(IMAGE, replace(STATE, change_ids=("change-1",)))
-    states.settle(IMAGE, replace(STATE, change_ids=("change-1",)))
-    assert states.read(IMAGE) == replace(STATE, untold=None, change_ids=("change-1",))
+    settled = replace(STATE, untold=None, holder=None, held_until=None, change_ids=("change-1",))
+    assert states.read(IMAGE) == settled
+    # Another that does it too, and knows of no changes, takes nothing away.
+    states.settle(IMAGE, STATE)
+    assert states.read(IMAGE) == settled
 
 
 def test_a_later_state_is_not_settled_by_an_earlier_one(states):
@@ -686,7 +692,7 @@ def largest(length):
 
 def size_of(table):
     (item,) = table.scan(TableName="scans")["Items"]
-    return sum(len(name) + len(next(iter(value.values())).encode()) for name, value in item.items())
+    return sum(len(name) + len(str(next(iter(value.values()))).encode()) for name, value in item.items())
 
 
 def test_the_largest_state_fits_into_an_item_with_all_its_keys(table, states):

@@ -142,6 +142,63 @@ def test_a_quarantined_image_can_be_pulled_again(aws, undo):
     assert (again.exit_code, "taken back already" in again.stdout) == (0, True)
 
 
+def quarantined_index(aws, journal):
+    """Archive an index and its platforms, of which one was archived before; give their digests."""
+    platforms = [aws.push(seed=f"platform-{number}") for number in range(3)]
+    media_type = "application/vnd.oci.image.manifest.v1+json"
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.oci.image.index.v1+json",
+        "manifests": [{"mediaType": media_type, "digest": digest, "size": 1} for digest in platforms],
+    }
+    answer = aws.ecr.put_image(
+        repositoryName="team/app", imageManifest=json.dumps(manifest), imageTag="v1.0.0"
+    )
+    index = answer["image"]["imageId"]["imageDigest"]
+    children = {digest: f"gate-{number}" for number, digest in enumerate(platforms)}
+    after = {"image_digest": index, "storage_class": "ARCHIVE", "children": children}
+    changes = [gate_change(index, "gate-index", after=after)]
+    changes += [gate_change(digest, children[digest]) for digest in platforms[:2]]
+    for digest in (index, *platforms):
+        aws.ecr.update_image_storage_class(
+            repositoryName="team/app", imageId={"imageDigest": digest}, targetStorageClass="ARCHIVE"
+        )
+    for change in changes:
+        journal.begin(change)
+        journal.finish(change.id)
+    return index, platforms
+
+
+@pytest.mark.parametrize("kept_in", ["stack", "file"])
+def test_an_index_is_taken_back_with_those_of_its_platforms_that_were_quarantined_with_it(aws, undo, kept_in):
+    arguments = ["--stack-name", "none-such"] if kept_in == "file" else []
+    with closing(FileJournal(journal_path())) as file:
+        index, platforms = quarantined_index(aws, table(aws) if kept_in == "stack" else file)
+    done = undo("gate-index", "--yes", *arguments)
+    assert done.exit_code == 0, done.output
+    assert [is_archived(aws, digest) for digest in (index, *platforms)] == [False, False, False, True]
+    for change_id in ("gate-index", "gate-0", "gate-1"):
+        assert f"possible {change_id} (" in done.stdout
+        assert f"undone {change_id} (" in done.stdout
+    assert "gate-2" not in done.output, "somebody else archived that one"
+    again = undo("gate-index", "--yes", *arguments)
+    assert (again.exit_code, again.stdout.count("taken back already")) == (0, 3)
+
+
+def test_an_indexs_platforms_are_changes_of_their_own_as_json(aws, undo):
+    quarantined_index(aws, table(aws))
+    done = undo("gate-1", "gate-index", "none-such", "--json", "--yes")
+    assert done.exit_code == 1, "there is no such change"
+    found = json.loads(done.stdout)["changes"]
+    assert [(each["id"], each["status"]) for each in found] == [
+        ("gate-1", "undone"),
+        ("gate-index", "undone"),
+        ("gate-0", "undone"),
+        ("none-such", "impossible"),
+    ]
+    assert len({each["undo_id"] for each in found}) == 4
+
+
 def test_as_json_there_is_one_object_with_every_change_in_order(aws, undo):
     digest, gate = archived_image(aws, table(aws))
     _, tag = quarantined_tag(aws)

@@ -58,7 +58,7 @@ ACTIONS = {
         "ecr:DescribeImages": "EcrStorage.images, listed, indexes",
         "ecr:DescribeImageScanFindings": "EcrScans.read",
         "ecr:UpdateImageStorageClass": "EcrStorage.archive",
-        "inspector2:ListFindings": "EcrScans.find_active; DescribeImageScanFindings in its caller's name",
+        "inspector2:ListFindings": "EcrScans.find; DescribeImageScanFindings in its caller's name",
         "inspector2:ListCoverage": "DescribeImageScanFindings in its caller's name",
         "dynamodb:GetItem": "DynamoJournal.find, DynamoScanStates.read",
         "dynamodb:BatchGetItem": "DynamoJournal.progress_of",

@@ -15,18 +15,21 @@ from tests.scan_world import (
     a_coverage,
     a_finding,
     a_finding_event,
+    a_policy,
     a_scan,
 )
 
 from ecr_warden.domain.findings import Package, Scan
+from ecr_warden.domain.images import Manifest
 from ecr_warden.domain.policy import Mode, ScanAction, Severity
 from ecr_warden.domain.scan_state import ImageState
-from ecr_warden.errors import AwsError, NotReadyError
+from ecr_warden.errors import AwsError, NotReadyError, RefusedError
 from ecr_warden.use_cases.judge_scan import judge_scan
 
 ONE, TWO = a_finding("CVE-2026-1"), a_finding("CVE-2026-2")
 HIGH = a_finding("CVE-2026-3", "high")
-LATER = SCANNED + timedelta(minutes=5)
+EARLIER = SCANNED - timedelta(days=1)
+LATER = SCANNED + timedelta(minutes=3)
 
 
 @pytest.fixture
@@ -91,8 +94,29 @@ def test_a_scan_of_what_is_gone_is_no_trouble(story, gone):
     assert story.told == []
 
 
-def test_the_event_is_believed_where_ecr_does_not_list_yet_what_it_found(story):
-    story.finds(at=SCANNED - timedelta(days=1))
+OLD_SCAN = Scan("COMPLETE", completed_at=EARLIER, counts={})
+
+
+@pytest.mark.parametrize(
+    ("gate", "listed"),
+    [({}, OLD_SCAN), ({"fixable_only": True}, OLD_SCAN), ({"fixable_only": True}, Scan("PENDING"))],
+    ids=["an older scan", "an older scan, by fix", "none yet, by fix"],
+)
+def test_what_a_basic_scan_found_is_waited_for_until_ecr_lists_it(gate, listed):
+    story = Story(**gate)
+    story.ports.scans.scans[DIGEST] = listed
+    with pytest.raises(NotReadyError):
+        story.judge(a_scan(ONE))
+    assert story.told == []
+    story.finds(ONE)
+    story.judge(a_scan(ONE))
+    story.judge(a_scan(ONE))
+    assert story.kinds == ["image_vulnerable"]
+
+
+def test_the_events_numbers_are_believed_where_ecr_has_no_findings_at_all(story):
+    story.ports.scans.scans[DIGEST] = Scan("NOT_FOUND")
+    story.judge(a_scan(ONE, ONE))
     story.judge(a_scan(ONE, ONE))
     (outcome,) = story.told
     assert outcome.findings.counted == {"critical": 2}
@@ -100,20 +124,36 @@ def test_the_event_is_believed_where_ecr_does_not_list_yet_what_it_found(story):
     assert "Which ones they are is not known" in outcome.reason
 
 
+@pytest.mark.parametrize("scanner", ["ECR Image Scan", "Inspector2 Scan"])
+def test_an_old_event_is_outranked_by_what_the_registry_lists_now(story, scanner):
+    story.finds(at=SCANNED - timedelta(days=1), status="ACTIVE")
+    assert story.judge(a_scan(ONE, at=NOW - timedelta(hours=1), scanner=scanner)).decision == "Passed"
+
+
+def test_inspector_is_asked_where_ecr_has_not_caught_up_with_it(story):
+    story.finds(at=SCANNED - timedelta(days=1), status="ACTIVE")
+    story.ports.scans.inspector = [ONE]
+    story.judge(a_scan(ONE, scanner="Inspector2 Scan"))
+    story.judge(a_scan(ONE, scanner="Inspector2 Scan"))
+    (outcome,) = story.told
+    assert [worst.id for worst in outcome.findings.worst] == ["CVE-2026-1"]
+
+
+def test_a_scan_whose_findings_are_suppressed_passes(story):
+    story.finds(at=SCANNED - timedelta(days=1), status="ACTIVE")
+    story.ports.scans.inspector = [replace(ONE, is_active=False)]
+    assert story.judge(a_scan(ONE, scanner="Inspector2 Scan")).decision == "Passed"
+
+
+def test_findings_that_inspector_does_not_list_yet_are_waited_for(story):
+    story.finds(at=SCANNED - timedelta(days=1), status="ACTIVE")
+    with pytest.raises(NotReadyError):
+        story.judge(a_scan(ONE, scanner="Inspector2 Scan"))
+
+
 def test_a_newer_scan_in_the_registry_is_believed_instead(story):
     story.finds(at=LATER)
     assert story.judge(a_scan(ONE)).decision == "Passed"
-    assert story.told == []
-
-
-def test_findings_that_are_not_there_yet_are_waited_for_where_the_counts_do_not_decide():
-    story = Story(fixable_only=True)
-    story.finds(at=SCANNED - timedelta(days=1))
-    with pytest.raises(NotReadyError, match="not the findings of this scan yet"):
-        story.judge(a_scan(ONE))
-    story.ports.scans.scans[DIGEST] = Scan("PENDING")
-    with pytest.raises(NotReadyError, match="PENDING"):
-        story.judge(a_scan(ONE))
     assert story.told == []
 
 
@@ -133,19 +173,6 @@ def test_an_archived_image_is_never_said_to_have_recovered(story):
     story.ports.scans.scans[DIGEST] = Scan("IMAGE_ARCHIVED")
     story.ports.scans.found[DIGEST] = []
     assert story.judge(a_finding_event(ONE, "CLOSED", LATER)).decision == "Archived"
-    assert story.kinds == ["image_vulnerable"]
-
-
-@pytest.mark.parametrize("status", ["FINDINGS_UNAVAILABLE", "SCAN_ELIGIBILITY_EXPIRED", "UNSUPPORTED_IMAGE"])
-def test_findings_that_will_never_come_leave_what_is_known_as_it_is(story, status):
-    story.finds(ONE)
-    story.judge(a_scan(ONE))
-    story.ports.scans.scans[DIGEST] = Scan(status)
-    story.ports.scans.found[DIGEST] = []
-    assert story.judge(a_finding_event(ONE, "CLOSED", LATER)).decision == "NotJudged"
-    assert (
-        story.judge(a_scan(counts=None, at=LATER) if False else a_finding_event(TWO)).decision == "NotJudged"
-    )
     assert story.kinds == ["image_vulnerable"]
 
 
@@ -188,24 +215,53 @@ def test_a_new_finding_of_an_image_that_passed_is_told(story):
 
 
 def test_a_finding_that_ecr_does_not_list_yet_counts_if_inspector_has_it(story):
-    story.finds(HIGH, status="ACTIVE")
-    story.ports.scans.found["elsewhere"] = [ONE]
+    story.finds(HIGH, status="ACTIVE", at=EARLIER)
+    story.ports.scans.inspector = [ONE]
     story.judge(a_finding_event(ONE))
     assert story.told[0].findings.counted == {"critical": 1}
+    assert story.told[0].findings.counts == {"critical": 1, "high": 1}
+
+
+def test_a_finding_more_of_an_image_that_fails_is_told_even_before_ecr_lists_it():
+    story = Story()
+    many = [a_finding(f"CVE-2025-{number}") for number in range(7)]
+    story.finds(*many, status="ACTIVE", at=EARLIER)
+    story.judge(a_finding_event(many[0]))
+    story.ports.scans.inspector = [ONE]
+    story.judge(a_finding_event(ONE, event="finding-2"))
+    story.judge(a_finding_event(many[1], event="finding-3"))
+    assert len(story.told) == 2
+    assert story.told[1].findings.changes.new_ids == ("CVE-2026-1",)
 
 
 def test_a_finding_that_was_closed_since_is_no_news(story):
-    story.finds(HIGH, status="ACTIVE")
+    story.finds(HIGH, status="ACTIVE", at=EARLIER)
+    story.ports.scans.inspector = [replace(ONE, is_active=False)]
     assert story.judge(a_finding_event(ONE)).decision == "Passed"
     assert story.told == []
 
 
+def test_a_fresh_finding_that_nobody_lists_is_waited_for_and_an_old_one_is_no_more(story):
+    story.finds(HIGH, status="ACTIVE", at=EARLIER)
+    with pytest.raises(NotReadyError, match="does not list CVE-2026-1 yet"):
+        story.judge(a_finding_event(ONE))
+    assert story.judge(a_finding_event(ONE, at=NOW - timedelta(hours=1))).decision == "Passed"
+
+
+def test_a_finding_whose_packages_change_is_one_finding():
+    story = Story(limits={"critical": 1})
+    story.finds(replace(ONE, packages=(Package("a"),)), status="ACTIVE", at=EARLIER)
+    wider = replace(ONE, packages=(Package("a"), Package("b")))
+    story.ports.scans.inspector = [wider]
+    assert story.judge(a_finding_event(wider)).decision == "Passed"
+
+
 @pytest.mark.parametrize("status", ["CLOSED", "SUPPRESSED"])
 def test_the_last_finding_that_goes_lets_the_image_pass_again(story, status):
-    story.finds(ONE, status="ACTIVE")
+    story.finds(ONE, status="ACTIVE", at=EARLIER)
     story.judge(a_finding_event(ONE))
     # ECR lists it still; Inspector does not.
-    story.ports.scans.inactive.add(ONE.arn)
+    story.ports.scans.inspector = [replace(ONE, is_active=False)]
     story.judge(a_finding_event(ONE, status, LATER, "finding-2"))
     story.judge(a_finding_event(ONE, status, LATER, "finding-2"))
     assert story.kinds == ["image_vulnerable", "image_recovered"]
@@ -214,15 +270,26 @@ def test_the_last_finding_that_goes_lets_the_image_pass_again(story, status):
 
 def test_a_finding_that_is_less_severe_now_lets_the_image_pass_again(story):
     lowered = replace(ONE, severity="low")
-    story.finds(ONE, status="ACTIVE")
+    story.finds(ONE, status="ACTIVE", at=EARLIER)
     story.judge(a_finding_event(ONE))
     # ECR lists it as it was; Inspector knows better.
-    story.ports.scans.found["elsewhere"] = [lowered]
-    story.ports.scans.found[DIGEST] = [replace(ONE, arn="an old copy")]
+    story.ports.scans.inspector = [lowered]
     story.judge(a_finding_event(lowered, at=LATER, event="finding-2"))
-    story.finds(lowered, status="ACTIVE")
+    story.finds(lowered, status="ACTIVE", at=EARLIER)
     story.judge(a_finding_event(ONE, event="finding-1"))
     assert story.kinds == ["image_vulnerable", "image_recovered"]
+
+
+@pytest.mark.parametrize("status", ["FINDINGS_UNAVAILABLE", "SCAN_ELIGIBILITY_EXPIRED", "NOT_FOUND"])
+def test_where_ecr_has_no_findings_what_goes_changes_nothing_and_what_comes_is_waited_for(story, status):
+    story.finds(ONE)
+    story.judge(a_scan(ONE))
+    story.ports.scans.scans[DIGEST] = Scan(status)
+    story.ports.scans.found[DIGEST] = []
+    assert story.judge(a_finding_event(ONE, "CLOSED", LATER)).decision == "NotJudged"
+    with pytest.raises(NotReadyError):
+        story.judge(a_finding_event(TWO))
+    assert story.kinds == ["image_vulnerable"]
 
 
 def test_findings_of_a_failing_image_that_do_not_count_cost_no_call_of_ecr(story):
@@ -322,6 +389,77 @@ def test_judgements_that_never_end_in_between_are_tried_again_later(story):
     story.ports.states.races = [ImageState(version=version) for version in range(10, 30)]
     with pytest.raises(AwsError, match="at the same time"):
         story.judge(a_scan(ONE))
+
+
+# ---------------------------------------------------------------- several at once
+
+
+def dying(port="storage", call=2, **gate):
+    """Give a story in which the handling of the event scan-1 died before it was done and told."""
+    story = Story(**{"on_failure": ScanAction.QUARANTINE, **gate})
+    story.finds(ONE)
+    faulty = {port: Faulty(getattr(story.ports, port), Counter(call))}
+    with pytest.raises(FaultError):
+        judge_scan(a_scan(ONE), policy=story.policy, ports=replace(story.ports, **faulty))
+    (state,) = story.ports.states.states.values()
+    assert state.untold is not None
+    return story
+
+
+def test_others_leave_what_is_being_told_to_the_event_that_began_it():
+    story = dying()
+    searches = []
+    story.ports.usage.who_uses = lambda *_: searches.append(1) or ()
+    for number in range(50):
+        assert story.judge(a_finding_event(ONE, event=f"finding-{number}")).decision == "Known"
+    assert (story.told, searches) == ([], [])
+    story.judge(a_scan(ONE))
+    assert story.kinds == ["image_vulnerable"]
+    assert len(searches) == 1
+
+
+def test_something_new_waits_until_what_is_being_told_is_told():
+    story = dying("publisher", 1, on_failure=ScanAction.NOTIFY)
+    story.finds(ONE, TWO, at=LATER)
+    with pytest.raises(AwsError, match="is being told"):
+        story.judge(a_scan(ONE, TWO, at=LATER, event="scan-2"))
+    story.judge(a_scan(ONE))
+    story.judge(a_scan(ONE, TWO, at=LATER, event="scan-2"))
+    assert story.kinds == ["image_vulnerable", "image_vulnerable"]
+
+
+def test_what_one_left_that_will_not_come_back_is_told_by_the_next():
+    story = dying()
+    story.ports.time = NOW + timedelta(minutes=6)
+    story.judge(a_finding_event(HIGH))
+    assert story.kinds == ["image_vulnerable"]
+    assert story.ports.storage.archived == {DIGEST}
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        a_policy(on_failure=ScanAction.NOTIFY),
+        a_policy(mode=Mode.AUDIT, on_failure=ScanAction.QUARANTINE),
+        replace(a_policy(), rules=(replace(a_policy().rules[0], match=("other/**",)),)),
+    ],
+    ids=["it only tells now", "it only audits now", "no rule has a gate for it now"],
+)
+def test_what_the_policy_does_not_ask_for_any_more_is_not_begun_but_told(policy):
+    story = dying()
+    story.policy = policy
+    story.judge(a_scan(ONE))
+    (outcome,) = story.told
+    assert story.ports.storage.archived == set()
+    assert "by now the policy does not ask for it" in outcome.reason
+
+
+def test_what_was_done_before_the_policy_changed_is_told():
+    story = dying("publisher", 1)
+    story.policy = a_policy(mode=Mode.AUDIT)
+    story.judge(a_scan(ONE))
+    assert story.told[0].changed
+    assert f"ecr-warden undo {story.told[0].change_ids[0]}" in story.told[0].next_step
 
 
 # ---------------------------------------------------------------- every order, every fault
@@ -483,6 +621,66 @@ def test_coverage_that_is_as_it_should_be_is_not_told(story, event):
     assert story.judge(event).decision == "NotJudged"
 
 
+BUILDKIT = (
+    '{"config": {"mediaType": "application/vnd.oci.image.config.v1+json"},'
+    ' "layers": [{"mediaType": "application/vnd.in-toto+json"}]}'
+)
+HELM = '{"config": {"mediaType": "application/vnd.cncf.helm.config.v1+json"}, "layers": []}'
+
+
+@pytest.mark.parametrize("body", [BUILDKIT, HELM], ids=["an attestation", "a chart"])
+@pytest.mark.parametrize(
+    "event", [a_scan(status="FAILED"), a_coverage("UNSUPPORTED_MEDIA_TYPE")], ids=["scan", "coverage"]
+)
+def test_what_is_no_image_need_not_be_scanned(event, body):
+    story = Story(on_scan_failed=ScanAction.QUARANTINE)
+    story.ports.scans.scans[DIGEST] = Scan("FAILED")
+    story.ports.registry.images["team/app"][DIGEST] = Manifest(DIGEST, body, "type")
+    assert story.judge(event).decision == "NotJudged"
+    assert (story.told, story.ports.storage.archived) == ([], set())
+
+
+def test_a_signature_need_not_be_scanned():
+    story = Story(on_scan_failed=ScanAction.QUARANTINE)
+    story.ports.scans.scans[DIGEST] = Scan("FAILED")
+    story.ports.storage.add(DIGEST, "sha256-" + "ab" * 32 + ".sig")
+    assert story.judge(a_scan(status="FAILED")).decision == "NotJudged"
+
+
+def test_what_an_index_has_is_told_of_but_never_archived_for_not_being_scanned():
+    story = Story(on_scan_failed=ScanAction.QUARANTINE)
+    story.ports.scans.scans[DIGEST] = Scan("FAILED")
+    story.ports.storage.add("sha256:index", "1.0", children=[DIGEST])
+    story.judge(a_scan(status="FAILED"))
+    assert story.ports.storage.archived == set()
+    assert story.kinds == ["scan_failed"]
+
+
+def test_an_image_that_ecr_has_findings_of_is_not_archived_for_its_coverage():
+    story = Story(on_scan_failed=ScanAction.QUARANTINE)
+    story.finds(HIGH, status="ACTIVE", at=EARLIER)
+    story.judge(a_coverage("UNSUPPORTED_OS"))
+    assert story.ports.storage.archived == set()
+    story.finds(HIGH, status="ACTIVE", at=LATER)
+    assert story.judge(a_coverage("UNSUPPORTED_OS")).decision == "Outdated"
+
+
+@pytest.mark.parametrize("status", ["IN_PROGRESS", "PENDING"])
+def test_a_scan_that_is_under_way_has_not_failed(story, status):
+    assert story.judge(a_scan(status=status)).decision == "NotJudged"
+
+
+@pytest.mark.parametrize("gone", ["image", "archived"])
+def test_what_cannot_be_pulled_need_not_be_scanned(story, gone):
+    if gone == "image":
+        del story.ports.storage.stored[DIGEST]
+    else:
+        story.ports.storage.archive("team/app", DIGEST)
+    judged = story.judge(a_coverage("UNSUPPORTED_OS"))
+    assert judged.decision in {"Gone", "Archived"}
+    assert story.told == []
+
+
 def test_an_image_that_is_only_old_is_never_quarantined():
     story = Story(on_scan_failed=ScanAction.QUARANTINE)
     story.judge(a_coverage("SCAN_ELIGIBILITY_EXPIRED"))
@@ -550,7 +748,7 @@ def test_the_epss_score_is_asked_for_only_where_the_gate_needs_it():
         story = Story(**gate)
         story.finds(ONE)
         story.judge(a_scan(ONE))
-        assert story.ports.scans.with_epss is is_asked_for
+        assert story.ports.scans.from_inspector is is_asked_for
 
 
 def test_who_uses_the_index_of_a_platform_uses_the_platform():
@@ -599,6 +797,54 @@ def test_what_ecr_refuses_is_said_and_its_platforms_are_named():
     assert "not quarantined, as ECR refused it" in story.told[0].reason
 
 
+def test_an_index_names_its_children_in_its_entry_so_that_one_undo_takes_all_back():
+    story = quarantining()
+    story.ports.storage.add(CHILD)
+    story.ports.storage.add(DIGEST, "1.0", children=[CHILD])
+    story.judge(a_scan(ONE))
+    index, child = story.told[0].change_ids
+    assert story.ports.journal.entries[index].after["children"] == {CHILD: child}
+    assert story.ports.journal.entries[child].before["image_digest"] == CHILD
+    assert f"`ecr-warden undo {index}`" in story.told[0].next_step
+
+
+def test_a_platform_of_one_tagged_index_is_archived_and_the_tag_is_named():
+    story = quarantining()
+    story.ports.storage.add(INDEX, "latest", children=[DIGEST])
+    story.judge(a_scan(ONE))
+    assert story.ports.storage.archived == {DIGEST}
+    assert "It is a platform of team/app:latest" in story.told[0].reason
+
+
+def test_a_platform_that_several_tagged_indexes_have_stays():
+    story = quarantining()
+    story.ports.storage.add(INDEX, "1.0", children=[DIGEST])
+    story.ports.storage.add(OTHER, "2.0", children=[DIGEST])
+    story.judge(a_scan(ONE))
+    assert story.ports.storage.archived == set()
+    assert "2 tagged indexes have it: team/app:1.0, team/app:2.0" in story.told[0].reason
+
+
+def test_that_ecr_does_not_describe_the_image_is_told_and_not_tried_for_ever():
+    story = quarantining()
+    story.ports.storage.images = lambda *_: (_ for _ in ()).throw(RefusedError("AccessDenied"))
+    story.judge(a_scan(ONE))
+    assert "not quarantined, as ECR refused it: AccessDenied." in story.told[0].reason
+
+
+def test_an_image_that_goes_in_the_very_moment_was_not_quarantined():
+    story = quarantining()
+    archive = story.ports.storage.archive
+    story.ports.storage.archive = lambda repository, digest: (
+        story.ports.storage.stored.pop(digest),
+        archive(repository, digest),
+    )
+    story.judge(a_scan(ONE))
+    (outcome,) = story.told
+    assert (outcome.changed, outcome.change_ids, story.ports.journal.entries) == (False, (), {})
+    assert "does not exist any more" in outcome.reason
+
+
 def test_an_image_that_somebody_archived_is_not_ours_to_give_back():
     story = quarantining()
     # In the very moment after its findings were read.
@@ -607,6 +853,17 @@ def test_an_image_that_somebody_archived_is_not_ours_to_give_back():
     story.judge(a_scan(ONE))
     assert not story.told[0].changed
     assert story.told[0].change_ids == ()
+
+
+def test_a_quarantine_that_somebody_took_back_is_not_said_to_stand():
+    story = Story(on_scan_failed=ScanAction.QUARANTINE)
+    story.ports.scans.scans[DIGEST] = Scan("FAILED")
+    story.judge(a_coverage("UNSUPPORTED_OS"))
+    story.ports.storage.restore("team/app", DIGEST)
+    story.judge(a_coverage("UNSUPPORTED_OS", event="coverage-2"))
+    assert story.ports.storage.archived == set()
+    assert "somebody has restored it since" in story.told[-1].reason
+    assert not story.told[-1].changed
 
 
 def test_an_image_that_somebody_restored_is_not_archived_again_by_the_same_findings():

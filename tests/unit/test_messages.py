@@ -42,7 +42,7 @@ def test_a_notice_says_which_image_why_what_to_do_and_where_to_look():
     [
         ({"changed": False}, "Tag breaks the policy: team/app:latest"),
         ({"action": "delete"}, "Tag deleted: team/app:latest"),
-        ({"kind": OutcomeKind.DRIFT_FOUND, "image_tag": None}, "Drift found: team/app"),
+        ({"kind": OutcomeKind.DRIFT_FOUND, "image_tag": None}, "Drift found: team/app@sha256:abababababab"),
     ],
 )
 def test_the_headline_says_what_happened(changes, headline):
@@ -250,9 +250,9 @@ def test_each_kind_of_outcome_has_its_title(kind, changes, title):
     ("kind", "label"),
     [
         (OutcomeKind.TAG_VIOLATION, "Pushed at"),
-        (OutcomeKind.IMAGE_VULNERABLE, "Scanned at"),
-        (OutcomeKind.IMAGE_RECOVERED, "Scanned at"),
-        (OutcomeKind.SCAN_FAILED, "Scanned at"),
+        (OutcomeKind.IMAGE_VULNERABLE, "Seen at"),
+        (OutcomeKind.IMAGE_RECOVERED, "Seen at"),
+        (OutcomeKind.SCAN_FAILED, "Seen at"),
         (OutcomeKind.IMAGE_NOT_SCANNED, "Happened at"),
         (OutcomeKind.REPLICATION_FAILED, "Happened at"),
         (OutcomeKind.LIFECYCLE_RAN, "Happened at"),

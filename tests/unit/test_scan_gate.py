@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ecr_warden.domain.finding_summary import FindingSeverity
-from ecr_warden.domain.findings import Finding, Package, severity_counts
+from ecr_warden.domain.findings import Finding, Package, Page, severity_counts
 from ecr_warden.domain.policy import IgnoredVulnerability, Policy, ScanGate
 from ecr_warden.domain.scan_gate import (
     KEYS_KEPT,
@@ -69,11 +69,13 @@ gates = st.builds(
 
 
 def pages_of(of, size):
-    return [tuple(of[start : start + size]) for start in range(0, len(of), size)]
+    return [
+        Page(tuple(of[start : start + size]), start + size >= len(of)) for start in range(0, len(of), size)
+    ]
 
 
 def in_one(of):
-    return [tuple(of)]
+    return [Page(tuple(of), is_last=True)]
 
 
 def totals_of(of):
@@ -157,7 +159,7 @@ def counted_pages(pages, read):
 
 def test_no_page_is_asked_for_once_the_gate_has_failed():
     read = []
-    pages = [(critical(),), (critical("CVE-2"),), (critical("CVE-3"),)]
+    pages = pages_of([critical(), critical("CVE-2"), critical("CVE-3")], 1)
     judgement = judge_findings(counted_pages(pages, read), a_gate(), None)
     assert judgement.has_failed
     assert len(read) == 1
@@ -168,7 +170,7 @@ def test_no_page_is_asked_for_once_the_gate_has_failed():
 def test_no_page_is_asked_for_once_what_is_left_cannot_fail_it():
     read = []
     low = Finding("CVE-9", "low")
-    pages = [(low, low), (low, low), (low, low)]
+    pages = pages_of([low] * 6, 2)
     judgement = judge_findings(counted_pages(pages, read), a_gate(), {"low": 6})
     assert not judgement.has_failed
     assert len(read) == 1
@@ -177,9 +179,20 @@ def test_no_page_is_asked_for_once_what_is_left_cannot_fail_it():
     assert judgement.counts == {"low": 6}
 
 
+def test_a_last_page_that_fails_is_all_that_was_read():
+    judgement = judge_findings(in_one([critical(), critical("CVE-2")]), a_gate(), None)
+    assert judgement.is_complete
+    assert judgement.keys == ("CVE-2", "CVE-2026-1")
+
+
+def test_all_is_read_where_all_is_asked_for():
+    pages = pages_of([critical(), critical("CVE-2"), critical("CVE-3")], 1)
+    assert judge_findings(pages, a_gate(), None, to_the_end=True).counts == {"critical": 3}
+
+
 def test_memory_stays_flat_in_the_number_of_findings():
     judgement = judge_findings(
-        (tuple(critical(f"CVE-{page}-{n}") for n in range(100)) for page in range(50)),
+        (Page(tuple(critical(f"CVE-{page}-{n}") for n in range(100))) for page in range(50)),
         a_gate(limits={"critical": 10**6}),
         None,
     )
@@ -190,14 +203,14 @@ def test_memory_stays_flat_in_the_number_of_findings():
 
 
 def test_findings_that_the_registry_counts_and_does_not_list_are_no_clean_bill():
-    judgement = judge_findings([()], a_gate(), {"critical": 2})
+    judgement = judge_findings(in_one([]), a_gate(), {"critical": 2})
     assert judgement.has_failed
     assert not judgement.is_complete
     assert judgement.counted == {"critical": 2}
 
 
 def test_a_suppressed_finding_that_the_registry_counts_is_left_out():
-    judgement = judge_findings([(critical(is_active=False),)], a_gate(), {"critical": 1})
+    judgement = judge_findings(in_one([critical(is_active=False)]), a_gate(), {"critical": 1})
     assert not judgement.has_failed
     assert judgement.counts == {}
     assert judgement.is_complete

@@ -9,16 +9,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ecr_warden.domain.images import Change, StoredImage
-from ecr_warden.domain.undoing import AsBefore, Impossible, PutBack, TakenTag, decide_tag, undoes, undoing
+from ecr_warden.domain.undoing import (
+    AsBefore,
+    Impossible,
+    PutBack,
+    TakenTag,
+    changes_of_children,
+    decide_tag,
+    undoes,
+    undoing,
+)
 from ecr_warden.errors import ImageGoneError, RefusedError, RepositoryGoneError
 from ecr_warden.use_cases.plan_native import Place
-from ecr_warden.use_cases.undo_change import Status, look_at_change, undo_change
+from ecr_warden.use_cases.undo_change import Status, look_at_change, look_at_changes, undo_change
 
 OLD, NEW = "sha256:" + "ab" * 32, "sha256:" + "cd" * 32
 KEPT = "quarantine-abababababab-latest"
 REPOSITORY = "team/app"
 HERE = Place("123456789012", "eu-west-1")
-INDEX = "application/vnd.oci.image.index.v1+json"
 
 TAG = Change(
     id="tag-1",
@@ -47,13 +55,12 @@ class Storage:
     """The storage classes of one repository's images."""
 
     archived: dict[str, bool] = field(default_factory=lambda: {OLD: True})
-    media_type: str | None = None
 
     def images(self, repository_name, image_digests):
         if repository_name != REPOSITORY:
             raise RepositoryGoneError(repository_name)
         return tuple(
-            StoredImage(digest, is_archived=self.archived[digest], media_type=self.media_type)
+            StoredImage(digest, is_archived=self.archived[digest])
             for digest in image_digests
             if digest in self.archived
         )
@@ -113,13 +120,108 @@ def test_an_images_quarantine_is_taken_back_by_restoring_it():
     assert done.status is Status.UNDONE
     assert OLD in done.said
     assert "20 minutes" in done.next_step
-    assert "index" not in done.next_step
 
 
-def test_of_an_index_it_is_said_that_its_images_have_changes_of_their_own():
-    ports = world()
-    ports.storage.media_type = INDEX
-    assert "the images that it names, too" in undo(IMAGE, ports).next_step
+def image_change(change_id, digest, children=None):
+    after = {"image_digest": digest, "storage_class": "ARCHIVE"}
+    return replace(
+        IMAGE,
+        id=change_id,
+        before={"image_digest": digest, "storage_class": "STANDARD"},
+        after=after if children is None else {**after, "children": children},
+    )
+
+
+CHILDREN = ["sha256:" + character * 64 for character in "123"]
+OF_CHILDREN = [image_change(f"child-{number}", digest) for number, digest in enumerate(CHILDREN, 1)]
+# The third was never archived by this quarantine.
+OF_INDEX = image_change("index-1", OLD, {digest: f"child-{n}" for n, digest in enumerate(CHILDREN, 1)})
+
+
+def world_of_index(*others):
+    ports = world(OF_INDEX, *OF_CHILDREN[:2], TAG, *others)
+    ports.storage.archived |= dict.fromkeys(CHILDREN, True)
+    return ports
+
+
+def looked(ports, *change_ids):
+    return [(each.change_id, each.status) for each in look_at_changes(change_ids, HERE, ports)]
+
+
+def test_with_an_index_those_of_its_children_that_have_changes_of_their_own_are_taken_back():
+    ports = world_of_index()
+    before = repr(state(ports))
+    found = looked(ports, "index-1", "tag-1")
+    assert repr(state(ports)) == before
+    assert found == [
+        ("index-1", Status.POSSIBLE),
+        ("child-1", Status.POSSIBLE),
+        ("child-2", Status.POSSIBLE),
+        ("tag-1", Status.POSSIBLE),
+    ]
+    for change_id, _ in found:
+        assert undo_change(change_id, HERE, ports).status is Status.UNDONE
+    assert ports.storage.archived == {OLD: False, **dict(zip(CHILDREN, [False, False, True], strict=True))}
+
+
+def test_a_change_comes_once_whoever_names_it():
+    named = [
+        change_id for change_id, _ in looked(world_of_index(), "child-2", "index-1", "child-2", "index-1")
+    ]
+    assert named == ["child-2", "index-1", "child-1"]
+    named = [change_id for change_id, _ in looked(world_of_index(), "index-1", "tag-1", "child-1")]
+    assert named == ["index-1", "child-1", "child-2", "tag-1"]
+    # Who asks for one by its id is told that it is not there.
+    assert ("child-3", Status.IMPOSSIBLE) in looked(world_of_index(), "index-1", "child-3")
+
+
+def test_children_are_gone_on_with_where_an_earlier_try_took_back_the_index_alone():
+    ports = world_of_index()
+    undo(OF_INDEX, ports)
+    assert looked(ports, "index-1") == [
+        ("index-1", Status.ALREADY),
+        ("child-1", Status.POSSIBLE),
+        ("child-2", Status.POSSIBLE),
+    ]
+
+
+def test_the_change_that_took_back_an_index_has_no_children():
+    ports = world_of_index()
+    undo_id = undo(OF_INDEX, ports).undo_id
+    assert looked(ports, undo_id) == [(undo_id, Status.IMPOSSIBLE)]
+
+
+def test_a_child_whose_change_cannot_be_read_is_told_of_and_not_left_out():
+    ports = world_of_index()
+    find = ports.journal.find
+
+    def failing(change_id):
+        if change_id == "child-2":
+            raise FaultError("throttled")
+        return find(change_id)
+
+    ports.journal.find = failing
+    assert looked(ports, "index-1")[1:] == [("child-1", Status.POSSIBLE), ("child-2", Status.FAILED)]
+
+
+@pytest.mark.parametrize("children", [None, CHILDREN, {}, "child-1", {CHILDREN[0]: None, CHILDREN[1]: 5}])
+def test_an_entry_that_does_not_name_its_childrens_changes_has_none(children):
+    change = image_change("index-1", OLD, children)
+    assert changes_of_children(change) == ()
+    ports = world(change, *OF_CHILDREN)
+    assert looked(ports, "index-1") == [("index-1", Status.POSSIBLE)]
+
+
+@pytest.mark.parametrize("after", [None, {}, {"children": {"a": "child-1"}}])
+def test_only_an_images_quarantine_has_children(after):
+    assert changes_of_children(replace(TAG, after=after)) == ()
+    assert changes_of_children(replace(IMAGE, before=None, after=after)) == ()
+
+
+@given(children=st.dictionaries(st.text(), st.sampled_from(["a", "b", "c"])))
+def test_each_childs_change_is_named_once(children):
+    found = changes_of_children(image_change("index-1", OLD, children))
+    assert sorted(found) == sorted(set(children.values()))
 
 
 def test_a_tags_quarantine_is_taken_back_by_moving_the_tag():

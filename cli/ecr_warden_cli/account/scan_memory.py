@@ -24,5 +24,6 @@ class ScanMemory:
 
     def settle(self, image: ImageKey, state: ImageState) -> None:
         """Record that a state's outcome is told."""
-        if self.read(image).version == state.version:
-            self._states[image] = replace(state, untold=None)
+        known = self.read(image)
+        if known.version == state.version and known.untold is not None:
+            self._states[image] = replace(state, untold=None, holder=None, held_until=None)

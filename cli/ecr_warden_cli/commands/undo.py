@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from ecr_warden.use_cases.undo_change import Status, Undone, look_at_change, undo_change
+from ecr_warden.use_cases.undo_change import Status, Undone, look_at_changes, undo_change
 from ecr_warden_cli.commands.common import check_askable, json_option, said_errors, to_json
 from ecr_warden_cli.commands.showing import side_of_change
 
@@ -33,6 +33,8 @@ _COLOURS: Final = {
 def undo(changes: tuple[str, ...], *, yes: bool, as_json: bool, region: str | None, stack_name: str) -> None:
     """Take back changes, by their ids: quarantines of images and of tags.
 
+    With an image index those of its platforms are taken back too.
+
     On the account that the usual credentials, profile and AWS_ENDPOINT_URL name, by the stack's journal, or
     this machine's where no stack is deployed. Exit status 1 if any change is not taken back.
     """
@@ -41,7 +43,7 @@ def undo(changes: tuple[str, ...], *, yes: bool, as_json: bool, region: str | No
     from ecr_warden_cli.account.undo import open_account  # noqa: PLC0415
 
     with said_errors(), open_account(region, stack_name, lambda text: click.echo(text, err=True)) as account:
-        results = _undone(tuple(dict.fromkeys(changes)), account, yes=yes, is_shown=not as_json)
+        results = _undone(changes, account, yes=yes, is_shown=not as_json)
     if as_json:
         click.echo(to_json({"changes": [_as_json(result) for result in results]}))
     raise SystemExit(int(not all(result.status.is_well for result in results)))
@@ -50,7 +52,7 @@ def undo(changes: tuple[str, ...], *, yes: bool, as_json: bool, region: str | No
 def _undone(
     changes: tuple[str, ...], account: "UndoAccount", *, yes: bool, is_shown: bool
 ) -> tuple[Undone, ...]:
-    looked = tuple(look_at_change(change, account.place, account) for change in changes)
+    looked = look_at_changes(changes, account.place, account)
     if is_shown:
         for result in looked:
             _show(result)

@@ -108,7 +108,7 @@ class Journal(Protocol):
         """Tell how far a change is; ``NEW`` if it is not recorded."""
 
     def progress_of(self, change_ids: Collection[str]) -> Mapping[str, Progress]:
-        """Tell how far some changes are, in one call; those that are not recorded are left out."""
+        """Tell how far some changes are, in few calls; those that are not recorded are left out."""
 
     def find(self, change_id: str) -> RecordedChange | None:
         """Give a change that is recorded, or ``None``."""
@@ -185,14 +185,15 @@ class Scans(Protocol):
     where AWS did not answer well.
     """
 
-    def read(self, repository_name: str, image_digest: str, *, with_epss: bool = False) -> "Scan":
+    def read(self, repository_name: str, image_digest: str, *, from_inspector: bool = False) -> "Scan":
         """Give an image's last scan; its findings are read page by page as they are asked for.
 
-        With ``with_epss`` they are Inspector's own, where it scans the image: ECR does not give that score.
+        With ``from_inspector`` they are Inspector's own, where it scans the image: it has EPSS scores, and
+        knows first what has changed.
         """
 
-    def find_active(self, finding_arn: str) -> "Finding | None":
-        """Give a finding of Inspector's as it is now, or ``None`` if it is closed or suppressed."""
+    def find(self, finding_arn: str) -> "Finding | None":
+        """Give a finding of Inspector's as it is now, or ``None`` if it has none of that ARN."""
 
 
 class ScanStates(Protocol):
@@ -205,7 +206,10 @@ class ScanStates(Protocol):
         """Write a state over the one of the version before it; ``False`` where somebody else did first."""
 
     def settle(self, image: "ImageKey", state: "ImageState") -> None:
-        """Record that a state's outcome is told, with its changes; nothing where a later state is there."""
+        """Record that a state's outcome is told, with its changes.
+
+        Nothing is recorded where somebody did before, or a later state is there.
+        """
 
 
 class OutcomePublisher(Protocol):

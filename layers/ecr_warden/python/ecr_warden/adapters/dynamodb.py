@@ -1,7 +1,8 @@
 """The journal of changes and the record of deliveries, in DynamoDB, by conditional writes."""
 
 import json
-from collections.abc import Callable, Collection, Mapping
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,8 +20,11 @@ _REFUSED: Final = "ConditionalCheckFailedException"
 _BEGUN: Final = "begun"
 _DONE: Final = "done"
 _PROGRESS: Final = {None: Progress.NEW, _BEGUN: Progress.BEGUN, _DONE: Progress.DONE}
+_KEYS_A_CALL: Final = 100
+# Seconds before each further call for what DynamoDB has left out.
+_PAUSES: Final = (0.1, 0.2, 0.4, 0.8)
 JOURNAL_KEPT: Final = timedelta(days=400)
-# Longer than a function may run, so that a lock that is still held was left by one that died.
+# Longer than a function may run that takes one, so that a lock that is still held was left by one that died.
 LOCK_HELD: Final = timedelta(seconds=200)
 # Longer than an event can wait: 14 days as a dead letter, and its outcome as long again.
 DELIVERY_KEPT: Final = timedelta(days=45)
@@ -31,9 +35,12 @@ CLAIM_HELD: Final = timedelta(seconds=120)
 class DynamoJournal:
     """Every change, under its id."""
 
-    def __init__(self, client: "DynamoDBClient", table_name: str) -> None:
+    def __init__(
+        self, client: "DynamoDBClient", table_name: str, *, pause: Callable[[float], None] = time.sleep
+    ) -> None:
         self._client = client
         self._table_name = table_name
+        self._pause = pause
 
     def begin(self, change: Change) -> Progress:
         """Record a change that is about to be made; ``NEW`` if nobody has recorded it before."""
@@ -66,22 +73,31 @@ class DynamoJournal:
         return answer.get("Item", {})
 
     def progress_of(self, change_ids: Collection[str]) -> Mapping[str, Progress]:
-        """Tell how far some changes are, in one call; those that are not recorded are left out."""
-        what = "reading changes"
-        with translated(what):
-            answer = self._client.batch_get_item(
-                RequestItems={
-                    self._table_name: {
-                        "Keys": [{"id": {"S": change_id}} for change_id in change_ids],
-                        "ConsistentRead": True,
-                    }
-                }
-            )
-        # Ten small items: DynamoDB leaves some out only where it is throttled.
-        if answer.get("UnprocessedKeys"):
-            raise AwsError(f"{what}: DynamoDB answered for some of them only")
-        items = answer["Responses"].get(self._table_name, [])
+        """Tell how far some changes are, a hundred a call; those that are not recorded are left out."""
+        # DynamoDB refuses a call that names a key twice.
+        ids = tuple(dict.fromkeys(change_ids))
+        parts = (ids[start : start + _KEYS_A_CALL] for start in range(0, len(ids), _KEYS_A_CALL))
+        items = (item for some in parts for item in self._items(some))
         return {item["id"]["S"]: _PROGRESS[item["status"]["S"]] for item in items}
+
+    def _items(self, change_ids: Sequence[str]) -> Iterator[Mapping[str, Any]]:
+        """Give the items of at most a hundred changes."""
+        what = "reading changes"
+        keys: Sequence[Mapping[str, Any]] = [{"id": {"S": change_id}} for change_id in change_ids]
+        for pause in (*_PAUSES, None):
+            with translated(what):
+                answer = self._client.batch_get_item(
+                    RequestItems={self._table_name: {"Keys": keys, "ConsistentRead": True}}
+                )
+            yield from answer["Responses"].get(self._table_name, [])
+            # What is more than an answer may have, or came while the table was throttled, is left out.
+            left = answer.get("UnprocessedKeys", {}).get(self._table_name)
+            if not left:
+                return
+            keys = left["Keys"]
+            if pause is not None:
+                self._pause(pause)
+        raise AwsError(f"{what}: DynamoDB answered for some of them only")
 
     def find(self, change_id: str) -> RecordedChange | None:
         """Give a change that is recorded, or ``None``."""

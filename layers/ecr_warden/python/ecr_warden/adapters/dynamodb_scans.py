@@ -59,8 +59,12 @@ class DynamoScanStates:
         return self._put(image, state, "version = :known", known=state.version - 1)
 
     def settle(self, image: ImageKey, state: ImageState) -> None:
-        """Record that a state's outcome is told, with its changes; nothing where a later state is there."""
-        self._put(image, replace(state, untold=None), "version = :known", known=state.version)
+        """Record that a state's outcome is told, with its changes.
+
+        Nothing is recorded where somebody did before, or a later state is there.
+        """
+        told = replace(state, untold=None, holder=None, held_until=None)
+        self._put(image, told, "version = :known AND attribute_exists(is_untold)", known=state.version)
 
     def _put(self, image: ImageKey, state: ImageState, condition: str, *, known: int | None = None) -> bool:
         """Write a state, ``False`` where the condition refuses it."""
@@ -74,6 +78,7 @@ class DynamoScanStates:
                         "id": {"S": item_id},
                         "version": {"N": str(state.version)},
                         "state": {"S": _as_json(state)},
+                        **({"is_untold": {"BOOL": True}} if state.untold is not None else {}),
                         "expires_at": {"N": str(int((self._now() + STATE_KEPT).timestamp()))},
                     },
                     ConditionExpression=condition,

@@ -1,6 +1,7 @@
 """What the scanners found in an image, through ECR's API and Inspector's."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
@@ -8,7 +9,7 @@ from botocore.exceptions import ClientError
 from ecr_warden.adapters.aws import code_of, translated
 from ecr_warden.adapters.event_fields import printable
 from ecr_warden.adapters.inspector_findings import finding_of
-from ecr_warden.domain.findings import Finding, Package, Scan, severity_counts, severity_name
+from ecr_warden.domain.findings import Finding, Package, Page, Scan, severity_counts, severity_name
 from ecr_warden.errors import AwsError
 
 if TYPE_CHECKING:
@@ -46,10 +47,10 @@ class EcrScans:
         self._client = client
         self._inspector = inspector
 
-    def read(self, repository_name: str, image_digest: str, *, with_epss: bool = False) -> Scan:
+    def read(self, repository_name: str, image_digest: str, *, from_inspector: bool = False) -> Scan:
         """Give an image's last scan; its findings are read page by page as they are asked for.
 
-        With ``with_epss`` they are Inspector's own, where it scans the image: ECR does not give that score.
+        With ``from_inspector`` they are Inspector's own, where it scans the image.
         What is not active comes last of them: whether ECR counts it is not documented.
         """
         what = f"reading the findings of {repository_name} {image_digest}"
@@ -85,20 +86,20 @@ class EcrScans:
             counts=None if counts is None else severity_counts(counts),
             pages=(
                 self._of_inspector(repository_name, image_digest)
-                if with_epss and is_enhanced
+                if from_inspector and is_enhanced
                 else _pages(what, ask, _of_ecr, answer)
             ),
         )
 
-    def find_active(self, finding_arn: str) -> Finding | None:
-        """Give a finding of Inspector's as it is now, or ``None`` if it is closed or suppressed."""
-        criteria = {"findingArn": [_equals(finding_arn)], "findingStatus": [_equals(_ACTIVE)]}
-        pages = self._listed(f"looking for the finding {finding_arn}", criteria)
-        return next((finding for page in pages for finding in page if finding.is_active), None)
+    def find(self, finding_arn: str) -> Finding | None:
+        """Give a finding of Inspector's as it is now, or ``None`` if it has none of that ARN."""
+        pages = self._listed(f"looking for the finding {finding_arn}", {"findingArn": [_equals(finding_arn)]})
+        return next((finding for page in pages for finding in page.findings), None)
 
-    def _of_inspector(self, repository_name: str, image_digest: str) -> Iterator[tuple[Finding, ...]]:
-        for status in (_ACTIVE, "SUPPRESSED"):
-            yield from self._listed(
+    def _of_inspector(self, repository_name: str, image_digest: str) -> Iterator[Page]:
+        statuses = (_ACTIVE, "SUPPRESSED")
+        for status in statuses:
+            pages = self._listed(
                 f"reading Inspector's findings of {repository_name} {image_digest}",
                 {
                     "ecrImageHash": [_equals(image_digest)],
@@ -106,8 +107,10 @@ class EcrScans:
                     "findingStatus": [_equals(status)],
                 },
             )
+            for page in pages:
+                yield replace(page, is_last=page.is_last and status == statuses[-1])
 
-    def _listed(self, what: str, criteria: Mapping[str, Any]) -> Iterator[tuple[Finding, ...]]:
+    def _listed(self, what: str, criteria: Mapping[str, Any]) -> Iterator[Page]:
         client: Any = self._inspector()
 
         def ask(**more: Any) -> Mapping[str, Any]:  # noqa: ANN401  # an API's answer
@@ -127,7 +130,7 @@ def _pages(
     ask: Callable[..., Mapping[str, Any]],
     read: Callable[[Mapping[str, Any]], tuple[Finding, ...]],
     answer: Mapping[str, Any] | None = None,
-) -> Iterator[tuple[Finding, ...]]:
+) -> Iterator[Page]:
     """Give a page of findings after the other; ``answer`` is the first, if it was read already."""
     more: dict[str, str] = {}
     while True:
@@ -135,7 +138,7 @@ def _pages(
             with translated(what):
                 answer = ask(**more)
         token = answer.get("nextToken")
-        page, answer = read(answer), None
+        page, answer = Page(read(answer), is_last=not token), None
         yield page
         if not token:
             return

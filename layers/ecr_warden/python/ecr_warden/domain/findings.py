@@ -80,6 +80,14 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class Page:
+    """Some of a scan's findings. ``is_last``: no more come after them."""
+
+    findings: tuple[Finding, ...]
+    is_last: bool = False
+
+
+@dataclass(frozen=True)
 class Scan:
     """What the registry has of an image's last scan.
 
@@ -103,7 +111,7 @@ class Scan:
     description: str = ""
     completed_at: datetime | None = None
     counts: Mapping[str, int] | None = None
-    pages: Iterator[tuple[Finding, ...]] = field(default_factory=lambda: iter(()))
+    pages: Iterator[Page] = field(default_factory=lambda: iter(()))
 
     @property
     def has_findings(self) -> bool:

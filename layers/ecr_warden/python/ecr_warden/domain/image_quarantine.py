@@ -8,23 +8,29 @@ from ecr_warden.domain.images import StoredImage
 
 @dataclass(frozen=True)
 class QuarantinePlan:
-    """What to archive, in this order, and what to leave.
+    """What to archive beside the image itself, and what to leave.
 
     Attributes
     ----------
-    archive
-        Digests; an index comes after its children, so that one whose quarantine was interrupted can be read.
+    children
+        Of an index: the digests that go with it.
     shared
-        Children of the index that other tagged indexes have too: they stay.
+        Its children that other tagged indexes have too: they stay.
+    indexes
+        The tagged indexes of which the image is a platform.
     digests, tags
-        By which a workload would use any of it, those of indexes that have the image among them.
+        By which a workload would use any of it, those of indexes that have it among them.
+    is_platform
+        Whether any index has the image among its platforms.
 
     """
 
-    archive: tuple[str, ...]
+    children: tuple[str, ...]
     shared: tuple[str, ...]
+    indexes: tuple[StoredImage, ...]
     digests: tuple[str, ...]
     tags: tuple[str, ...]
+    is_platform: bool = False
 
 
 def plan_quarantine(
@@ -35,11 +41,12 @@ def plan_quarantine(
     others = [(index, set(of)) for index, of in indexes if index.digest != image.digest]
     shared = tuple(child for child in children if any(index.tags and child in of for index, of in others))
     own = tuple(child for child in children if child not in shared)
-    archive = (*own, image.digest)
-    users = [index for index, of in others if not of.isdisjoint(archive)]
+    users = [index for index, of in others if not of.isdisjoint((image.digest, *own))]
     return QuarantinePlan(
-        archive=archive,
+        children=own,
         shared=shared,
-        digests=tuple(dict.fromkeys((*archive, *(index.digest for index in users)))),
+        indexes=tuple(index for index, of in others if index.tags and image.digest in of),
+        digests=tuple(dict.fromkeys((image.digest, *own, *(index.digest for index in users)))),
         tags=tuple(dict.fromkeys((*image.tags, *(tag for index in users for tag in index.tags)))),
+        is_platform=any(image.digest in of for _, of in others),
     )

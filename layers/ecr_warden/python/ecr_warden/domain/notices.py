@@ -21,6 +21,8 @@ _TITLES = {
     OutcomeKind.PULL_THROUGH_CACHE_FAILED: "Image could not be cached",
     OutcomeKind.LIFECYCLE_RAN: "Lifecycle policy ran",
 }
+_DIGEST_SHOWN = 12
+_CHANGES_SHOWN = 10
 _SCANS = frozenset({OutcomeKind.IMAGE_VULNERABLE, OutcomeKind.IMAGE_RECOVERED, OutcomeKind.SCAN_FAILED})
 
 
@@ -71,7 +73,12 @@ def _title(outcome: Outcome) -> str:
 
 
 def _image(outcome: Outcome) -> str:
-    return outcome.repository if outcome.image_tag is None else f"{outcome.repository}:{outcome.image_tag}"
+    if outcome.image_tag is not None:
+        return f"{outcome.repository}:{outcome.image_tag}"
+    if outcome.image_digest is not None:
+        algorithm, _, digest = outcome.image_digest.partition(":")
+        return f"{outcome.repository}@{algorithm}:{digest[:_DIGEST_SHOWN]}"
+    return outcome.repository
 
 
 def _facts(outcome: Outcome) -> list[tuple[str, str]]:
@@ -87,7 +94,7 @@ def _facts(outcome: Outcome) -> list[tuple[str, str]]:
         ("Mode", outcome.mode.value),
         (_when(outcome.kind), outcome.event_time.isoformat()),
         ("Created by", outcome.created_by or ""),
-        ("Change", ", ".join(outcome.change_ids)),
+        ("Change", _change_ids(outcome.change_ids)),
     ]
     return [(label, value) for label, value in facts if value]
 
@@ -99,7 +106,12 @@ def _when(kind: OutcomeKind) -> str:
         case OutcomeKind.REPOSITORY_CONFIGURED | OutcomeKind.REPOSITORY_INCOMPLETE:
             return "Created at"
         case _:
-            return "Scanned at" if kind in _SCANS else "Happened at"
+            return "Seen at" if kind in _SCANS else "Happened at"
+
+
+def _change_ids(change_ids: tuple[str, ...]) -> str:
+    more = f", and {len(change_ids) - _CHANGES_SHOWN} more" if len(change_ids) > _CHANGES_SHOWN else ""
+    return ", ".join(change_ids[:_CHANGES_SHOWN]) + more
 
 
 def _rule(outcome: Outcome) -> str:

@@ -51,6 +51,11 @@ class ImageScan(ScanEvent):
         """Whether the scan ended well."""
         return self.status in {"COMPLETE", "INITIAL_SCAN_COMPLETE"}
 
+    @property
+    def is_inspectors(self) -> bool:
+        """Whether Inspector scanned, and not ECR by itself."""
+        return self.detail_type == "Inspector2 Scan"
+
 
 @dataclass(frozen=True, kw_only=True)
 class FindingEvent(ScanEvent):

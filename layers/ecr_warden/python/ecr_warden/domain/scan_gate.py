@@ -8,7 +8,7 @@ from heapq import heappush, heapreplace
 from typing import Final
 
 from ecr_warden.domain.finding_summary import FindingSeverity
-from ecr_warden.domain.findings import Finding
+from ecr_warden.domain.findings import Finding, Page
 from ecr_warden.domain.globs import matches_glob
 from ecr_warden.domain.policy import IgnoredVulnerability, Policy, ScanGate
 
@@ -133,6 +133,8 @@ class Judgement:
         How many findings of each severity the image has, as far as it is known.
     counted
         How many of them count, of those that were read.
+    listed
+        How many were read of each severity, those that are not active too.
     worst
         The worst that count, at most ``WORST_SHOWN``, worst first.
     keys
@@ -146,6 +148,7 @@ class Judgement:
     has_failed: bool
     counts: Mapping[str, int]
     counted: Mapping[str, int]
+    listed: Mapping[str, int] = field(default_factory=dict)
     worst: tuple[Finding, ...] = ()
     keys: tuple[str, ...] | None = None
     is_complete: bool = False
@@ -158,21 +161,21 @@ def judge_counts(counts: Mapping[str, int], gate: Gate) -> Judgement:
 
 
 def judge_findings(
-    pages: Iterable[tuple[Finding, ...]], gate: Gate, totals: Mapping[str, int] | None
+    pages: Iterable[Page], gate: Gate, totals: Mapping[str, int] | None, *, to_the_end: bool = False
 ) -> Judgement:
     """Judge by the findings themselves; no page is asked for once the answer cannot change.
 
-    ``totals`` is how many there are of each severity, if that is known.
+    ``totals`` is how many there are of each severity, if that is known. With ``to_the_end`` all is read.
     """
     tally = _Tally(gate, totals)
-    is_read = True
     for page in pages:
-        for finding in page:
+        for finding in page.findings:
             tally.add(finding)
-        if tally.is_decided:
-            is_read = False
+        if page.is_last:
             break
-    return tally.judgement(is_read=is_read)
+        if tally.is_decided and not to_the_end:
+            return tally.judgement(is_read=False)
+    return tally.judgement(is_read=True)
 
 
 class _Tally:
@@ -208,6 +211,8 @@ class _Tally:
             finding.score or 0.0,
             finding.fix_available is True,
         )
+        if len(self._worst) == WORST_SHOWN and badness < self._worst[0][0]:
+            return
         # Equal ones in the order of their keys, so that the same findings give the same message.
         item = (badness, _reversed(finding.key), -self._seen.total(), finding)
         if len(self._worst) < WORST_SHOWN:
@@ -253,6 +258,7 @@ class _Tally:
             has_failed=self._gate.fails(counted),
             counts=dict((self._seen | Counter(self._totals or {})) - self._inactive),
             counted=dict(counted),
+            listed=dict(self._seen),
             worst=tuple(item[-1] for item in sorted(self._worst, key=lambda item: item[:3], reverse=True)),
             keys=tuple(keys) if is_complete and len(keys) <= KEYS_KEPT else None,
             is_complete=is_complete,

@@ -35,6 +35,8 @@ class ImageState:
         How many findings there were of each severity.
     untold
         An outcome that was decided, and not yet acted on and published.
+    holder, held_until
+        The event whose handling does that, and until when others leave it to it.
     change_ids
         The journal's entries of what was done to the image.
     told
@@ -47,5 +49,7 @@ class ImageState:
     keys: tuple[str, ...] | None = None
     counts: Mapping[str, int] = field(default_factory=dict)
     untold: Outcome | None = None
+    holder: str | None = None
+    held_until: datetime | None = None
     change_ids: tuple[str, ...] = ()
     told: int = 0

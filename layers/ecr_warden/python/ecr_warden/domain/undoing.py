@@ -1,10 +1,11 @@
 """Taking a change back: what that comes to, decided on what is there now."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, TypeAlias
 
-from ecr_warden.domain.images import INDEX_TYPES, Change, StoredImage
+from ecr_warden.domain.images import Change, StoredImage
 from ecr_warden.domain.outcomes import change_id
 
 _UNDO: Final = "undo "
@@ -62,19 +63,27 @@ def archived_digest(change: Change) -> str | None:
     return digest if was_archived and isinstance(digest, str) else None
 
 
+def changes_of_children(change: Change) -> tuple[str, ...]:
+    """Give the ids of the changes that archived an index's children, if this one archived that index.
+
+    They are in its entry from before its children are looked at: some of them may never have been begun.
+    """
+    children = (change.after or {}).get("children")
+    if archived_digest(change) is None or not isinstance(children, Mapping):
+        return ()
+    return tuple(dict.fromkeys(each for each in children.values() if isinstance(each, str)))
+
+
 def decide_image(image_digest: str, stored: StoredImage | None) -> Decision:
     """Decide on an image that was archived; ``stored`` is what it is now, ``None`` if it is gone."""
     if stored is None:
         return _gone(image_digest)
     if not stored.is_archived:
         return AsBefore(f"The image {image_digest} is not in the archive.")
-    steps = [
-        "ECR takes up to 20 minutes to restore it.",
-        "A scan that fails the gate may quarantine it again.",
-    ]
-    if stored.media_type in INDEX_TYPES:
-        steps.append("It is an image index: take back the changes of the images that it names, too.")
-    return PutBack(f"The image {image_digest} is being restored.", " ".join(steps))
+    return PutBack(
+        f"The image {image_digest} is being restored.",
+        "ECR takes up to 20 minutes to restore it. A scan that fails the gate may quarantine it again.",
+    )
 
 
 @dataclass(frozen=True)

@@ -5,20 +5,22 @@ and told: an event that comes again, or another that finds it, does what is miss
 """
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Final
 
 from ecr_warden.domain.exemption import EXEMPT_TAG, is_exempt
 from ecr_warden.domain.finding_summary import FindingChanges
 from ecr_warden.domain.images import StoredImage
 from ecr_warden.domain.outcomes import Outcome
-from ecr_warden.domain.policy import Policy
+from ecr_warden.domain.policy import Mode, Policy, ScanAction
 from ecr_warden.domain.previous_image import previous_image
 from ecr_warden.domain.resolution import resolve
 from ecr_warden.domain.scan_events import FindingEvent, ImageScan, ScanCoverage, ScanEvent
-from ecr_warden.domain.scan_gate import Judgement, gate_for, judge_findings
+from ecr_warden.domain.scan_gate import Gate, Judgement, gate_for, judge_findings
 from ecr_warden.domain.scan_outcomes import GateNews, GateRule, compare, is_news, recovered, vulnerable
 from ecr_warden.domain.scan_state import ImageKey, ImageState
 from ecr_warden.errors import AwsError, ImageGoneError, RefusedError, RepositoryGoneError
+from ecr_warden.use_cases.quarantine_image import Wanted
 from ecr_warden.use_cases.scan_actions import Judged, JudgingPorts, act_and_publish, owner_of
 from ecr_warden.use_cases.scan_evidence import Evidence, Quiet, weigh
 from ecr_warden.use_cases.tell_not_scanned import tell_coverage, tell_failed_scan
@@ -26,6 +28,8 @@ from ecr_warden.use_cases.tell_not_scanned import tell_coverage, tell_failed_sca
 _SECTION: Final = "scan_gate"
 _TRIES: Final = 5
 _LAST_SCAN: Final = "the last scan of this image"
+# Longer than ImageScanFunction may run.
+_HELD: Final = timedelta(seconds=330)
 
 
 def judge_scan(event: ScanEvent, *, policy: Policy, ports: JudgingPorts) -> Judged:
@@ -40,18 +44,17 @@ def judge_scan(event: ScanEvent, *, policy: Policy, ports: JudgingPorts) -> Judg
     """
     if event.registry not in {None, event.account}:
         return Judged("NotJudged", f"the image is in the registry of account {event.registry}")
-    resolution = resolve(policy, event.repository_name, _SECTION)
-    if resolution.rules is None or resolution.rule is None:
-        return Judged("NotJudged", f"no rule has {_SECTION} for {event.repository_name}")
-    gate = gate_for(resolution.rules, policy, event.repository_name, ports.now())
-    gated = GateRule(resolution.rules, resolution.mode, resolution.rule, gate)
+    gated = _gate(event, policy, ports)
     try:
         match event:
             case ScanCoverage():
-                return tell_coverage(event, gated, ports)
+                return _ungated(event) if gated is None else tell_coverage(event, gated, ports)
             case ImageScan() if not event.is_complete:
-                return tell_failed_scan(event, gated, ports)
+                return _ungated(event) if gated is None else tell_failed_scan(event, gated, ports)
             case ImageScan() | FindingEvent():
+                # A rule that is no more may have left something undone, and untold.
+                if gated is None and not any(rule.scan_gate for rule in policy.rules):
+                    return _ungated(event)
                 return _Judging(event, gated, ports).run()
             case _:  # pragma: no cover  # nothing else is parsed
                 raise TypeError(f"not an event of a scan: {event!r}")
@@ -59,12 +62,24 @@ def judge_scan(event: ScanEvent, *, policy: Policy, ports: JudgingPorts) -> Judg
         return Judged("Gone", f"nothing is left to judge: {error}")
 
 
+def _gate(event: ScanEvent, policy: Policy, ports: JudgingPorts) -> GateRule | None:
+    resolution = resolve(policy, event.repository_name, _SECTION)
+    if resolution.rules is None or resolution.rule is None:
+        return None
+    gate = gate_for(resolution.rules, policy, event.repository_name, ports.now())
+    return GateRule(resolution.rules, resolution.mode, resolution.rule, gate)
+
+
+def _ungated(event: ScanEvent) -> Judged:
+    return Judged("NotJudged", f"no rule has {_SECTION} for {event.repository_name}")
+
+
 @dataclass(frozen=True)
 class _Judging:
-    """One event's image, judged."""
+    """One event's image, judged; ``gated`` is ``None`` where no rule has a gate for it (any more)."""
 
     event: ImageScan | FindingEvent
-    gated: GateRule
+    gated: GateRule | None
     ports: JudgingPorts
 
     def run(self) -> Judged:
@@ -72,70 +87,98 @@ class _Judging:
             judged = self._try()
             if judged is not None:
                 return judged
-        raise AwsError(
-            f"{self.event.repository_name} {self.event.image_digest}: others judge it at the same time"
-        )
+        raise AwsError(f"{self._image}: others judge it at the same time")
 
     def _try(self) -> Judged | None:
         """Judge once; ``None`` where another event's judgement came between."""
         state = self._settled(self.ports.states.read(self._key))
+        if self.gated is None:
+            return _ungated(self.event)
         weighed = weigh(self.event, self.gated.gate, state, self.ports)
         if isinstance(weighed, Quiet):
             return Judged(weighed.decision, weighed.reason)
-        known = _known(state, weighed)
         if not _is_told(state, weighed.judgement, self.gated):
-            return self._remember(known, state)
+            return self._remember(weighed, state)
+        if state.untold is not None:
+            raise AwsError(f"{self._image}: what another event came to is being told")
+        return self._tell(weighed, self.gated, state)
+
+    def _tell(self, weighed: Evidence, gated: GateRule, state: ImageState) -> Judged | None:
         resource_tags = self.ports.registry.resource_tags(self.event.repository_name)
         if is_exempt(resource_tags, _SECTION):
             return Judged("Exempt", f"the resource tag {EXEMPT_TAG} exempts the repository from {_SECTION}")
-        untold = self._outcome(weighed, state, owner_of(resource_tags))
-        known = replace(known, untold=untold, told=state.told + 1)
+        untold = self._outcome(weighed, gated, state, owner_of(resource_tags))
+        known = replace(
+            _known(state, weighed),
+            version=state.version + 1,
+            untold=untold,
+            told=state.told + 1,
+            holder=self.event.event_id,
+            held_until=self.ports.now() + _HELD,
+        )
         if not self.ports.states.write(self._key, known):
             return None
-        told = self._settle(known, untold)
+        told, _ = self._settle(known, untold)
         return Judged("Failed" if known.has_failed else "Recovered", told.reason, told)
+
+    @property
+    def _image(self) -> str:
+        return f"{self.event.repository_name} {self.event.image_digest}"
 
     @property
     def _key(self) -> ImageKey:
         event = self.event
         return ImageKey(event.account, event.region, event.repository_name, event.image_digest)
 
-    def _remember(self, known: ImageState, state: ImageState) -> Judged | None:
-        if known is not state and not self.ports.states.write(self._key, known):
+    def _remember(self, weighed: Evidence, state: ImageState) -> Judged | None:
+        """Remember what is no news, if it is otherwise than what was known."""
+        known = _known(state, weighed)
+        is_more = state.untold is None and not _says_more(state, weighed.judgement)
+        is_written = is_more and replace(known, as_of=state.as_of) != state
+        if is_written and not self.ports.states.write(self._key, replace(known, version=state.version + 1)):
             return None
         if known.has_failed:
             return Judged("Known", "the image fails the gate, as people were told; nothing is new")
         return Judged("Passed", "what the scanner found passes the gate")
 
     def _settled(self, state: ImageState) -> ImageState:
-        """Do and tell what was decided before, and not done or told to the end."""
+        """Do and tell what was decided before, and not done or told to the end.
+
+        What another event's handling is at is left to it, until it must have died.
+        """
         if state.untold is None:
             return state
-        told = self._settle(state, state.untold)
-        return replace(state, untold=None, change_ids=_with(state.change_ids, told.change_ids))
+        is_held = state.held_until is not None and self.ports.now() < state.held_until
+        if is_held and state.holder != self.event.event_id:
+            return state
+        return self._settle(state, state.untold)[1]
 
-    def _settle(self, state: ImageState, untold: Outcome) -> Outcome:
-        rule = untold.rule or self.gated.rule
-        told = act_and_publish(untold, rule, self.ports, even_in_use=self.gated.rules.even_in_use)
-        self.ports.states.settle(
-            self._key, replace(state, untold=None, change_ids=_with(state.change_ids, told.change_ids))
+    def _settle(self, state: ImageState, untold: Outcome) -> tuple[Outcome, ImageState]:
+        told = act_and_publish(untold, self.ports, _wanted(self.gated))
+        settled = replace(
+            state,
+            untold=None,
+            holder=None,
+            held_until=None,
+            change_ids=_with(state.change_ids, told.change_ids),
         )
-        return told
+        self.ports.states.settle(self._key, settled)
+        return told, settled
 
-    def _outcome(self, evidence: Evidence, state: ImageState, owner: str | None) -> Outcome:
+    def _outcome(self, evidence: Evidence, gated: GateRule, state: ImageState, owner: str | None) -> Outcome:
         judgement = evidence.judgement
         news = GateNews(
             event=self.event,
             judgement=judgement,
-            gated=self.gated,
+            gated=gated,
             state=state,
-            changes=self._changes(judgement, state),
+            changes=self._changes(judgement, gated, state),
             unlisted=evidence.unlisted,
             owner=owner,
         )
         return vulnerable(news) if judgement.has_failed else recovered(news)
 
-    def _changes(self, judgement: Judgement, state: ImageState) -> FindingChanges | None:
+    def _changes(self, judgement: Judgement, gated: GateRule, state: ImageState) -> FindingChanges | None:
         """Compare with the last scan of this image or, at its first, with the image before it."""
         if judgement.keys is None:
             return None
@@ -145,7 +188,9 @@ class _Judging:
         if previous is None:
             return None
         name = previous.tags[0] if previous.tags else previous.digest
-        return compare(judgement.keys, self._keys_of(previous), f"the image pushed before it, {name}")
+        return compare(
+            judgement.keys, self._keys_of(previous, gated.gate), f"the image pushed before it, {name}"
+        )
 
     def _previous(self) -> StoredImage | None:
         try:
@@ -155,11 +200,10 @@ class _Judging:
             return None
         return previous_image(images, self.event.image_digest)
 
-    def _keys_of(self, image: StoredImage) -> tuple[str, ...] | None:
-        gate = self.gated.gate
+    def _keys_of(self, image: StoredImage, gate: Gate) -> tuple[str, ...] | None:
         try:
             scan = self.ports.scans.read(
-                self.event.repository_name, image.digest, with_epss=gate.min_epss is not None
+                self.event.repository_name, image.digest, from_inspector=gate.min_epss is not None
             )
         except ImageGoneError:
             return None
@@ -172,17 +216,29 @@ def _is_told(state: ImageState, judgement: Judgement, gated: GateRule) -> bool:
     return state.has_failed
 
 
+def _says_more(state: ImageState, judgement: Judgement) -> bool:
+    """Tell whether all that counts was read before, of an image that fails as it did, and now it was not."""
+    return state.has_failed and judgement.has_failed and judgement.keys is None and state.keys is not None
+
+
 def _known(state: ImageState, evidence: Evidence) -> ImageState:
-    """Give what is known of an image from now on; the very same state where nothing is otherwise."""
+    """Give what is known of an image from now on."""
     judgement = evidence.judgement
-    known = replace(
+    return replace(
         state,
         has_failed=judgement.has_failed,
         as_of=evidence.as_of,
         keys=judgement.keys,
         counts=dict(judgement.counts),
     )
-    return state if known == state else replace(known, version=state.version + 1)
+
+
+def _wanted(gated: GateRule | None) -> Wanted:
+    """Say what today's rule wants done, whatever it was when the outcome was decided."""
+    if gated is None:
+        return Wanted(quarantine=False)
+    wants = gated.mode is Mode.ENFORCE and gated.rules.on_failure is ScanAction.QUARANTINE
+    return Wanted(quarantine=wants, even_in_use=gated.rules.even_in_use)
 
 
 def _with(entries: tuple[str, ...], more: tuple[str, ...]) -> tuple[str, ...]:

@@ -1,12 +1,15 @@
 """An image is made one that cannot be pulled, unless a workload uses it: safe to repeat and to interrupt.
 
-Each image has its own entry in the journal, written before it is archived and closed after. A quarantine that
-comes again does what is missing, and leaves alone what somebody has restored since.
+Each image has its own entry in the journal, written before it is archived and closed after. The image itself
+comes first, so that from then on nobody pulls it; its entry names the children that are to follow, as an
+archived index cannot be read any more. A quarantine that comes again does what is missing, and leaves alone
+what somebody has restored since.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from enum import Enum, auto
 from typing import Final, Protocol
 
 from ecr_warden.domain.image_quarantine import QuarantinePlan, plan_quarantine
@@ -16,7 +19,7 @@ from ecr_warden.domain.policy import RuleReference
 from ecr_warden.errors import ImageGoneError, RefusedError
 from ecr_warden.ports import ImageStorage, Journal, Progress, Usage
 
-_USERS_SHOWN: Final = 5
+_SHOWN: Final = 5
 _STANDARD: Final = "STANDARD"
 _ARCHIVE: Final = "ARCHIVE"
 _CHILDREN: Final = "children"
@@ -43,6 +46,18 @@ class QuarantinePorts(Protocol):
 
 
 @dataclass(frozen=True)
+class Wanted:
+    """What the rule wants done now; when an outcome was decided, the policy may have been another.
+
+    ``platforms``: whether an image is quarantined that an index has among its platforms.
+    """
+
+    quarantine: bool
+    even_in_use: bool = False
+    platforms: bool = True
+
+
+@dataclass(frozen=True)
 class Quarantined:
     """What came of it: sentences for people, and the journal's entries. ``is_in_use``: nothing was done."""
 
@@ -53,10 +68,10 @@ class Quarantined:
     is_in_use: bool = False
 
 
-def quarantine_image(
-    outcome: Outcome, rule: RuleReference, ports: QuarantinePorts, *, even_in_use: bool
-) -> Quarantined:
-    """Archive the image that an outcome is about, and of an index the children that no other one shares.
+def quarantine_image(outcome: Outcome, ports: QuarantinePorts, wanted: Wanted) -> Quarantined:
+    """Archive the image that an outcome is about, and of an index the children that no other one has.
+
+    Where it is not wanted (any more), only what an earlier try has begun is gone on with.
 
     Raises
     ------
@@ -64,21 +79,52 @@ def quarantine_image(
         Where AWS did not answer well; nothing is lost, and it can be tried again.
 
     """
-    digest = outcome.image_digest or ""
-    found = ports.storage.images(outcome.repository, [digest])
-    if not found:
-        return Quarantined(changed=False, what="Nothing was done: the image does not exist any more.")
-    quarantine = _Quarantine(outcome, rule, ports)
-    if found[0].is_archived:
-        return quarantine.of_archived(digest)
+    quarantine = _Quarantine(outcome, ports)
     try:
-        plan = plan_quarantine(found[0], ports.storage.indexes(outcome.repository))
+        found = ports.storage.images(outcome.repository, [quarantine.digest])
+        if not found:
+            return _unchanged("the image does not exist any more")
+        if found[0].is_archived:
+            return quarantine.go_on()
+        if not wanted.quarantine:
+            return _unchanged("by now the policy does not ask for it any more")
+        return _begin(quarantine, found[0], wanted)
     except RefusedError as error:
-        if not even_in_use:
+        return Quarantined(
+            changed=False,
+            what=f"It was not quarantined, as ECR refused it: {str(error).rstrip('.')}.",
+            next_step="Keep it from being deployed by other means.",
+        )
+
+
+def _begin(quarantine: "_Quarantine", image: StoredImage, wanted: Wanted) -> Quarantined:
+    outcome, ports = quarantine.outcome, quarantine.ports
+    try:
+        plan = plan_quarantine(image, ports.storage.indexes(outcome.repository))
+    except RefusedError as error:
+        if not wanted.even_in_use:
             return _in_use((f"it could not be found out: {error}",), outcome)
-        plan = plan_quarantine(found[0], ())
-    users = () if even_in_use else ports.usage.who_uses(outcome.repository, plan.digests, plan.tags)
+        plan = plan_quarantine(image, ())
+    if plan.is_platform and not wanted.platforms:
+        return _unchanged("it is one of the platforms, or an attestation, of an image index")
+    if len(plan.indexes) > 1:
+        names = ", ".join(f"{outcome.repository}:{index.tags[0]}" for index in plan.indexes[:_SHOWN])
+        return Quarantined(
+            changed=False,
+            what=f"It was NOT quarantined, as {len(plan.indexes)} tagged indexes have it: {names}.",
+            next_step="Push mended images under these tags.",
+        )
+    users = () if wanted.even_in_use else ports.usage.who_uses(outcome.repository, plan.digests, plan.tags)
     return _in_use(users, outcome) if users else quarantine.carry_out(plan)
+
+
+class _Ended(Enum):
+    """What became of one image."""
+
+    OURS = auto()
+    OF_OTHERS = auto()
+    RESTORED = auto()
+    GONE = auto()
 
 
 @dataclass(frozen=True)
@@ -86,123 +132,136 @@ class _Quarantine:
     """One quarantine under way."""
 
     outcome: Outcome
-    rule: RuleReference
     ports: QuarantinePorts
+    digest: str = field(init=False)
 
-    def of_archived(self, digest: str) -> Quarantined:
-        """Answer for an image that is archived already: our own doing, or somebody else's."""
-        entry = self._id(digest)
-        recorded = self.ports.journal.find(entry)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "digest", self.outcome.image_digest or "")
+
+    def go_on(self) -> Quarantined:
+        """Answer for an image that is archived already: our own doing, which is gone on with, or others'."""
+        recorded = self.ports.journal.find(self._id(self.digest))
         if recorded is None:
-            return Quarantined(
-                changed=False, what="Nothing was changed: it is archived already and cannot be pulled."
-            )
-        if not recorded.is_done:
-            self.ports.journal.finish(entry)
-        # An archived index cannot be read; its entry says which of its children were archived before it.
+            return _unchanged("it is archived already, and cannot be pulled")
         children = (recorded.change.after or {}).get(_CHILDREN)
-        entries = [self._id(str(child)) for child in (children if isinstance(children, list | tuple) else ())]
-        known = self.ports.journal.progress_of(entries) if entries else {}
-        return _done((*(one for one in entries if one in known), entry), (), ())
+        return self._archive_all(tuple(children) if isinstance(children, Mapping) else (), ())
 
     def carry_out(self, plan: QuarantinePlan) -> Quarantined:
-        entries = [self._id(digest) for digest in plan.archive]
-        known = self.ports.journal.progress_of(entries)
-        stored = {image.digest: image for image in self.ports.storage.images(self._repository, plan.archive)}
-        changed, refused = [], {}
-        for digest, entry in zip(plan.archive, entries, strict=True):
+        """Archive what is planned."""
+        done = self._archive_all(plan.children, plan.shared)
+        if done.changed and plan.indexes:
+            tag = f"{self.outcome.repository}:{plan.indexes[0].tags[0]}"
+            what = f"{done.what} It is a platform of {tag}, which cannot be pulled on that platform now."
+            return Quarantined(done.changed, what, done.next_step, done.change_ids)
+        return done
+
+    def _archive_all(self, children: tuple[str, ...], shared: tuple[str, ...]) -> Quarantined:
+        digests = (self.digest, *children)
+        # In this order: what another handling of the event does in between is then known to be ours.
+        stored = {
+            image.digest: image for image in self.ports.storage.images(self.outcome.repository, digests)
+        }
+        known = self.ports.journal.progress_of([self._id(digest) for digest in digests])
+        match self._archive(self.digest, stored, known, children):
+            case _Ended.GONE:
+                return _unchanged("the image does not exist any more")
+            case _Ended.OF_OTHERS:
+                return _unchanged("it is archived already, and cannot be pulled")
+            case _Ended.RESTORED:
+                return _unchanged("it was quarantined before, and somebody has restored it since")
+        entries, refused = [self._id(self.digest)], []
+        for child in children:
             try:
-                if self._archive(stored.get(digest), entry, known, plan):
-                    changed.append(entry)
-            except RefusedError as error:
-                refused[digest] = str(error)
-        if self.outcome.image_digest in refused:
-            return _refused(refused[self.outcome.image_digest or ""], tuple(changed))
-        return _done(tuple(changed), plan.shared, tuple(refused))
+                if self._archive(child, stored, known, ()) is _Ended.OURS:
+                    entries.append(self._id(child))
+            except RefusedError:
+                refused.append(child)
+        return _done(tuple(entries), shared, refused)
 
     def _archive(
         self,
-        image: StoredImage | None,
-        entry: str,
+        digest: str,
+        stored: Mapping[str, StoredImage],
         known: Mapping[str, Progress],
-        plan: QuarantinePlan,
-    ) -> bool:
-        """Archive one image; tell whether it is ours, now or since an earlier try."""
+        children: tuple[str, ...],
+    ) -> _Ended:
+        """Archive one image, and say whose doing it is that it is archived."""
+        image, entry = stored.get(digest), self._id(digest)
         progress = known.get(entry, Progress.NEW)
+        if image is None:
+            return _Ended.GONE
         if progress is Progress.DONE:
-            return True
-        if image is None or (image.is_archived and progress is Progress.NEW):
-            return False
+            return _Ended.OURS if image.is_archived else _Ended.RESTORED
+        if image.is_archived and progress is Progress.NEW:
+            return _Ended.OF_OTHERS
         if not image.is_archived:
-            self.ports.journal.begin(self._change(image.digest, entry, plan))
+            self.ports.journal.begin(self._change(digest, entry, children))
             try:
-                self.ports.storage.archive(self._repository, image.digest)
-            except (RefusedError, ImageGoneError) as error:
+                self.ports.storage.archive(self.outcome.repository, digest)
+            except ImageGoneError:
                 self.ports.journal.cancel(entry)
-                if isinstance(error, ImageGoneError):
-                    return False
+                return _Ended.GONE
+            except RefusedError:
+                self.ports.journal.cancel(entry)
                 raise
         self.ports.journal.finish(entry)
-        return True
-
-    @property
-    def _repository(self) -> str:
-        return self.outcome.repository
+        return _Ended.OURS
 
     def _id(self, digest: str) -> str:
         # The outcome's id is the same for each try, and another once there is something new to tell.
-        return change_id(event_id=self.outcome.id, repository=self._repository, setting=digest)
+        return change_id(event_id=self.outcome.id, repository=self.outcome.repository, setting=digest)
 
-    def _change(self, digest: str, entry: str, plan: QuarantinePlan) -> Change:
-        children = plan.archive[:-1] if digest == self.outcome.image_digest else ()
+    def _change(self, digest: str, entry: str, children: tuple[str, ...]) -> Change:
+        outcome = self.outcome
+        after: dict[str, object] = {"image_digest": digest, "storage_class": _ARCHIVE}
+        if children:
+            after[_CHILDREN] = {child: self._id(child) for child in children}
         return Change(
             id=entry,
-            account=self.outcome.account,
-            region=self.outcome.region,
-            repository=self._repository,
+            account=outcome.account,
+            region=outcome.region,
+            repository=outcome.repository,
             section="scan_gate",
             before={"image_digest": digest, "storage_class": _STANDARD},
-            after={"image_digest": digest, "storage_class": _ARCHIVE}
-            | ({_CHILDREN: list(children)} if children else {}),
-            event_id=self.outcome.event_id,
-            rule=self.rule,
+            after=after,
+            event_id=outcome.event_id,
+            # Only a rule asks for a quarantine.
+            rule=outcome.rule or RuleReference("", 0, ()),
             begun_at=self.ports.now(),
         )
+
+
+def _unchanged(why: str) -> Quarantined:
+    return Quarantined(changed=False, what=f"Nothing was changed: {why}.")
 
 
 def _done(entries: tuple[str, ...], shared: Sequence[str], refused: Sequence[str]) -> Quarantined:
     what = "It was quarantined: ECR archived it, so that it cannot be pulled under any tag or digest."
     if len(entries) > 1:
-        what += f" So it did with {len(entries) - 1} images of its platforms."
+        what += f" So were {len(entries) - 1} images of its platforms."
     if shared:
-        what += f" Left alone, as another tagged index has them too: {', '.join(shared)}."
+        what += f" Left alone, as another tagged index has them too: {_some(shared)}."
     if refused:
-        what += f" ECR refused to archive these of its platforms: {', '.join(refused)}."
+        what += f" ECR refused to archive these of its platforms: {_some(refused)}."
+    # Of an index, that takes back its platforms' too.
     undo = (
-        f"`ecr-warden undo {' '.join(entries)}` takes it back, which takes ECR up to 20 minutes. "
+        f"`ecr-warden undo {entries[0]}` takes it back, which takes ECR up to 20 minutes. "
         "Pushing the very same image again restores it too."
     )
     return Quarantined(changed=True, what=what, next_step=undo, change_ids=entries)
 
 
-def _refused(why: str, entries: tuple[str, ...]) -> Quarantined:
-    platforms = f" {len(entries)} images of its platforms were archived." if entries else ""
-    return Quarantined(
-        changed=bool(entries),
-        what=f"It was not quarantined, as ECR refused it: {why.rstrip('.')}.{platforms}",
-        next_step="Keep it from being deployed by other means.",
-        change_ids=entries,
-    )
-
-
 def _in_use(users: Sequence[str], outcome: Outcome) -> Quarantined:
-    shown = "; ".join(users[:_USERS_SHOWN])
-    more = f"; and {len(users) - _USERS_SHOWN} more" if len(users) > _USERS_SHOWN else ""
     return Quarantined(
         changed=False,
-        what=f"It was NOT quarantined, as it is or may be in use: {shown}{more}.",
+        what=f"It was NOT quarantined, as it is or may be in use: {_some(users, '; ')}.",
         next_step="Deploy a mended image there first, then archive this one: aws ecr "
         f"update-image-storage-class --repository-name {outcome.repository} "
         f"--image-id imageDigest={outcome.image_digest} --target-storage-class ARCHIVE",
         is_in_use=True,
     )
+
+
+def _some(names: Sequence[str], separator: str = ", ") -> str:
+    shown = separator.join(names[:_SHOWN])
+    return f"{shown}{separator}and {len(names) - _SHOWN} more" if len(names) > _SHOWN else shown

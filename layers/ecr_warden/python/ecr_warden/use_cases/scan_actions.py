@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from ecr_warden.domain.outcomes import Outcome, OutcomeKind, outcome_id
-from ecr_warden.domain.policy import Mode, RuleReference, ScanAction, Severity
+from ecr_warden.domain.policy import Mode, ScanAction, Severity
 from ecr_warden.ports import Metrics, OutcomePublisher, Registry, ScanStates
-from ecr_warden.use_cases.quarantine_image import Quarantined, QuarantinePorts, quarantine_image
+from ecr_warden.use_cases.quarantine_image import Quarantined, QuarantinePorts, Wanted, quarantine_image
 from ecr_warden.use_cases.scan_evidence import EvidencePorts
 
 _OWNER_TAGS: Final = ("team", "owner")
@@ -49,11 +49,9 @@ def owner_of(resource_tags: Mapping[str, str]) -> str | None:
     return next((resource_tags[name] for name in _OWNER_TAGS if resource_tags.get(name)), None)
 
 
-def act_and_publish(
-    decided: Outcome, rule: RuleReference, ports: JudgingPorts, *, even_in_use: bool
-) -> Outcome:
+def act_and_publish(decided: Outcome, ports: JudgingPorts, wanted: Wanted) -> Outcome:
     """Do what an outcome's action asks for, and publish it with what came of it."""
-    acted = _act(decided, rule, ports, even_in_use=even_in_use)
+    acted = _act(decided, ports, wanted)
     told = replace(
         decided,
         # If it could be done only at another try, that is news.
@@ -71,19 +69,18 @@ def act_and_publish(
     return told
 
 
-def _act(decided: Outcome, rule: RuleReference, ports: JudgingPorts, *, even_in_use: bool) -> Quarantined:
+def _act(decided: Outcome, ports: JudgingPorts, wanted: Wanted) -> Quarantined:
     if decided.kind in _NEVER_ACTED_ON:
         return Quarantined(changed=False, what="")
     if decided.action != ScanAction.QUARANTINE:
         return Quarantined(changed=False, what="Nothing was changed: the rule asks only to tell you.")
     if decided.mode is Mode.AUDIT:
-        unless = "" if even_in_use else ", unless it is in use"
         return Quarantined(
             changed=False,
             what="Nothing was changed: the rule is in audit mode; in enforce mode the image would be "
-            f"quarantined{unless}.",
+            "quarantined, unless it is in use.",
         )
-    return quarantine_image(decided, rule, ports, even_in_use=even_in_use)
+    return quarantine_image(decided, ports, wanted)
 
 
 def _id_when_changed(decided: Outcome) -> str:

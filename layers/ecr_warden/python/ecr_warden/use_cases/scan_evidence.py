@@ -1,17 +1,18 @@
-"""What an event and the registry's findings, taken together, say of an image.
+"""What an event and the scanners' findings, taken together, say of an image.
 
 Events are hints: one that lets an image pass needs no call, and whatever might fail it, or let one that
-failed pass again, is judged by what the registry has. So it does not matter in which order events come, or
-how often.
+failed pass again, is judged by what the registry lists. So it does not matter in which order events come, or
+how often. Where the registry contradicts a fresh event, it may not have caught up: Inspector is asked, whose
+findings they are, or the event is tried again. No image is taken for clean because something is missing.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, Protocol
 
-from ecr_warden.domain.findings import Finding, Scan
-from ecr_warden.domain.scan_events import FindingEvent, ImageScan, ScanEvent
+from ecr_warden.domain.findings import Scan
+from ecr_warden.domain.scan_events import FindingEvent, ImageScan
 from ecr_warden.domain.scan_gate import Gate, Judgement, judge_counts, judge_findings
 from ecr_warden.domain.scan_state import ImageState
 from ecr_warden.errors import NotReadyError
@@ -19,8 +20,10 @@ from ecr_warden.ports import Scans
 
 _ACTIVE: Final = "ACTIVE"
 _ARCHIVED: Final = "IMAGE_ARCHIVED"
-# Scans whose findings are still to come; of other scans without findings, none will.
-_COMING: Final = frozenset({"NOT_FOUND", "PENDING", "IN_PROGRESS"})
+# Scans whose findings are still to come.
+_COMING: Final = frozenset({"NOT_FOUND", "PENDING", "IN_PROGRESS", "FINDINGS_UNAVAILABLE", "LIMIT_EXCEEDED"})
+# After so long, what the registry and Inspector list is newer than an event.
+CAUGHT_UP: Final = timedelta(minutes=10)
 
 
 class EvidencePorts(Protocol):
@@ -60,7 +63,7 @@ def weigh(
     Raises
     ------
     NotReadyError
-        Where the registry does not have the findings yet that the event tells of.
+        Where neither the registry nor Inspector has yet what the event tells of.
     ImageGoneError, RepositoryGoneError, AwsError
         As the ports do.
 
@@ -75,82 +78,113 @@ class _Weighing:
     gate: Gate
     state: ImageState
     ports: EvidencePorts
+    event: ImageScan | FindingEvent
 
-    def _read(self, event: ScanEvent) -> Scan:
-        return self.ports.scans.read(
-            event.repository_name, event.image_digest, with_epss=self.gate.min_epss is not None
-        )
+    def weigh(self) -> Quiet | Evidence:
+        quiet = self._needs_no_look()
+        if quiet is not None:
+            return quiet
+        registry = self._read(from_inspector=self.gate.min_epss is not None)
+        if registry.status == _ARCHIVED:
+            return Quiet("Archived", "the image is archived: it cannot be pulled, and is not scanned")
+        if not registry.has_findings:
+            return self._without_findings(registry)
+        listed = judge_findings(registry.pages, self.gate, registry.counts)
+        if self._agrees(listed) or self._is_older_than(registry):
+            return self._evidence(listed)
+        return self._by_inspector()
 
-    def _judge(self, registry: Scan) -> Judgement:
-        return judge_findings(registry.pages, self.gate, registry.counts)
+    def _needs_no_look(self) -> Quiet | None:
+        """Say why the event changes nothing, whatever the registry lists."""
+        raise NotImplementedError
 
-    def _evidence(self, judgement: Judgement, of: datetime, unlisted: str | None = None) -> Evidence:
-        """Give evidence that is true until some time; one in the future would hide all that follows."""
-        latest = of if self.state.as_of is None else max(of, self.state.as_of)
-        return Evidence(judgement, min(latest, self.ports.now()), unlisted)
+    def _agrees(self, listed: Judgement) -> bool:
+        """Tell whether what is listed is no contradiction to the event."""
+        raise NotImplementedError
+
+    def _without_findings(self, registry: Scan) -> Quiet | Evidence:
+        """Decide where the registry has no findings."""
+        raise NotImplementedError
+
+    def _by_inspector(self) -> Evidence:
+        """Decide a contradiction, if Inspector can."""
+        raise NotImplementedError
+
+    def _read(self, *, from_inspector: bool) -> Scan:
+        event = self.event
+        return self.ports.scans.read(event.repository_name, event.image_digest, from_inspector=from_inspector)
+
+    def _read_from_inspector(self) -> Judgement:
+        """Judge by all that Inspector lists; ECR's numbers, which may be older, have no part in it."""
+        scan = self._read(from_inspector=True)
+        if not scan.has_findings:
+            raise self._not_ready(_said(scan))
+        return judge_findings(scan.pages, self.gate, None, to_the_end=True)
+
+    def _is_older_than(self, registry: Scan) -> bool:
+        """Tell whether the registry surely knows what the event tells of, and more."""
+        if registry.completed_at is not None and registry.completed_at > self.event.event_time:
+            return True
+        return self.ports.now() - self.event.event_time > CAUGHT_UP
+
+    def _evidence(self, judgement: Judgement) -> Evidence:
+        # What is listed was read just now.
+        return Evidence(judgement, self.ports.now())
+
+    def _not_ready(self, why: str) -> NotReadyError:
+        image = f"{self.event.repository_name} {self.event.image_digest}"
+        return NotReadyError(f"{image}, event of {self.event.event_time.isoformat()}: {why}")
 
 
 @dataclass(frozen=True)
 class _OfScan(_Weighing):
     """A scan that ended well."""
 
-    scan: ImageScan
+    event: ImageScan
 
-    def weigh(self) -> Quiet | Evidence:
+    def _needs_no_look(self) -> Quiet | None:
         by_counts = self._by_counts()
         if by_counts is not None and not by_counts.has_failed and not self.state.has_failed:
             return Quiet("Passed", "the scan's counts pass the gate")
-        registry = self._read(self.scan)
-        if registry.status == _ARCHIVED:
-            return _archived()
-        if not registry.has_findings:
-            return self._unlisted(by_counts, registry)
-        listed = self._judge(registry)
-        if by_counts is not None and self._is_newer_than(registry):
-            return self._of_both(by_counts, listed, registry)
-        return self._evidence(listed, registry.completed_at or self.scan.event_time)
+        return None
 
     def _by_counts(self) -> Judgement | None:
         """Judge by the event's numbers, where it has them of every severity that may count."""
-        if self.scan.counts is None or any(map(self.gate.limits_severity, self.scan.unsaid)):
+        if self.event.counts is None or any(map(self.gate.limits_severity, self.event.unsaid)):
             return None
-        return judge_counts(self.scan.counts, self.gate)
+        return judge_counts(self.event.counts, self.gate)
 
-    def _is_newer_than(self, registry: Scan) -> bool:
-        """Tell whether the event may know what the registry does not."""
-        if self.state.as_of is not None and self.scan.event_time <= self.state.as_of:
-            return False
-        return registry.completed_at is None or registry.completed_at <= self.scan.event_time
+    def _agrees(self, listed: Judgement) -> bool:
+        by_counts = self._by_counts()
+        if by_counts is None or by_counts.has_failed == listed.has_failed:
+            return True
+        return by_counts.has_failed and self._lists_all_of(listed)
 
-    def _of_both(self, by_counts: Judgement, listed: Judgement, registry: Scan) -> Quiet | Evidence:
-        """Decide where the event is not older than what the registry has; most often they agree."""
-        if listed.has_failed != by_counts.has_failed:
-            if by_counts.has_failed and not self.gate.has_filters:
-                return self._by_event_alone(by_counts, "ECR does not list yet what this scan found")
-            raw = listed.counts if registry.counts is None else registry.counts
-            # As many as the event says, of which the filters leave few enough, are no contradiction.
-            if not by_counts.has_failed or not judge_counts(raw, self.gate).has_failed:
-                raise self._not_ready("what ECR lists are not the findings of this scan yet")
-        return self._evidence(listed, registry.completed_at or self.scan.event_time)
+    def _lists_all_of(self, listed: Judgement) -> bool:
+        """Tell whether as many are listed as the event counts: then some of them do not count."""
+        return all(
+            listed.listed.get(severity, 0) >= count
+            for severity, count in (self.event.counts or {}).items()
+            if self.gate.limits_severity(severity)
+        )
 
-    def _unlisted(self, by_counts: Judgement | None, registry: Scan) -> Quiet | Evidence:
-        """Judge by the event's counts, where the registry has no findings."""
-        why = _without_findings(registry)
-        unclear = by_counts is None or (by_counts.has_failed and self.gate.has_filters)
-        if unclear and registry.status in _COMING:
+    def _without_findings(self, registry: Scan) -> Quiet | Evidence:
+        by_counts, why = self._by_counts(), _said(registry)
+        is_clear = by_counts is not None and not (by_counts.has_failed and self.gate.has_filters)
+        if by_counts is None or (not is_clear and registry.status in _COMING):
             raise self._not_ready(why)
-        if by_counts is None:
-            return Quiet("NotJudged", f"the event has no counts, and {why}")
-        return self._by_event_alone(by_counts, why)
-
-    def _by_event_alone(self, by_counts: Judgement, why: str) -> Quiet | Evidence:
-        if self.state.as_of is not None and self.scan.event_time < self.state.as_of:
+        if self.state.as_of is not None and self.event.event_time < self.state.as_of:
             return Quiet("Outdated", f"what is known of the image is newer: {self.state.as_of.isoformat()}")
-        return self._evidence(by_counts, self.scan.event_time, why)
+        # An event from the future must not hide what follows.
+        return Evidence(by_counts, min(self.event.event_time, self.ports.now()), why)
 
-    def _not_ready(self, why: str) -> NotReadyError:
-        image = f"{self.scan.repository_name} {self.scan.image_digest}"
-        return NotReadyError(f"{image}, scanned at {self.scan.event_time.isoformat()}: {why}")
+    def _by_inspector(self) -> Evidence:
+        if not self.event.is_inspectors:
+            raise self._not_ready("what ECR lists are not the findings of this scan yet")
+        judgement = self._read_from_inspector()
+        if not judgement.has_failed and not self._agrees(judgement):
+            raise self._not_ready("Inspector does not list yet all that this scan found")
+        return self._evidence(judgement)
 
 
 @dataclass(frozen=True)
@@ -159,57 +193,39 @@ class _OfFinding(_Weighing):
 
     event: FindingEvent
 
-    def weigh(self) -> Quiet | Evidence:
-        finding = self.event.finding
-        said = f"{finding.id} ({self.event.status})"
-        counts = self.event.status == _ACTIVE and self.gate.counts(finding)
-        if not counts and not self.state.has_failed:
+    def _needs_no_look(self) -> Quiet | None:
+        said = f"{self.event.finding.id} ({self.event.status})"
+        if not self._counts and not self.state.has_failed:
             return Quiet("NotCounted", f"{said} does not count against the gate")
-        if self.state.keys is not None and (finding.key in self.state.keys) == counts:
+        if self.state.keys is not None and (self.event.finding.key in self.state.keys) == self._counts:
             return Quiet("Known", f"{said} changes nothing of what is known of this image")
-        registry = self._read(self.event)
-        if registry.status == _ARCHIVED:
-            return _archived()
-        if not registry.has_findings:
-            return self._without_findings(registry)
-        judgement = self._judge(registry)
-        if judgement.keys is not None and (finding.key in judgement.keys) != counts:
-            judgement = self._as_inspector_has_it(judgement, judgement.keys)
-        return self._evidence(judgement, registry.completed_at or self.event.event_time)
+        return None
+
+    @property
+    def _counts(self) -> bool:
+        return self.event.status == _ACTIVE and self.gate.counts(self.event.finding)
+
+    def _agrees(self, listed: Judgement) -> bool:
+        return listed.keys is None or (self.event.finding.key in listed.keys) == self._counts
 
     def _without_findings(self, registry: Scan) -> Quiet:
-        why = _without_findings(registry)
-        if registry.status in _COMING:
-            raise NotReadyError(f"{self.event.repository_name} {self.event.image_digest}: {why}")
-        return Quiet("NotJudged", why)
+        # A finding that went lets no image pass of which nothing is known; one that came has to be judged.
+        if self.event.status == _ACTIVE:
+            raise self._not_ready(_said(registry))
+        return Quiet("NotJudged", _said(registry))
 
-    def _as_inspector_has_it(self, judgement: Judgement, keys: tuple[str, ...]) -> Judgement:
-        """Judge again where ECR does not list yet what became of the finding: Inspector knows it first."""
-        finding = self.event.finding
-        # The event may be an old one: what the finding is now is Inspector's to say.
-        current = None if finding.arn is None else self.ports.scans.find_active(finding.arn)
-        counts = current is not None and self.gate.counts(current)
-        if (finding.key in keys) == counts:
-            return judgement
-        pages = _overlaid(self._read(self.event).pages, finding.key, current)
-        # ECR's numbers are not of this list any more.
-        return judge_findings(pages, self.gate, None)
+    def _by_inspector(self) -> Evidence:
+        judgement = self._read_from_inspector()
+        if self._counts and not self._agrees(judgement) and not self._is_known_to_inspector():
+            raise self._not_ready(f"Inspector does not list {self.event.finding.id} yet")
+        return self._evidence(judgement)
 
-
-def _overlaid(
-    pages: Iterator[tuple[Finding, ...]], key: str, current: Finding | None
-) -> Iterator[tuple[Finding, ...]]:
-    """Put what is current in the place of a finding."""
-    if current is not None:
-        yield (current,)
-    for page in pages:
-        yield tuple(one for one in page if one.key != key)
+    def _is_known_to_inspector(self) -> bool:
+        """Tell whether Inspector has the finding at all: it may be closed since, or have other packages."""
+        arn = self.event.finding.arn
+        return arn is not None and self.ports.scans.find(arn) is not None
 
 
-def _archived() -> Quiet:
-    return Quiet("Archived", "the image is archived: it cannot be pulled, and is not scanned")
-
-
-def _without_findings(registry: Scan) -> str:
+def _said(registry: Scan) -> str:
     said = f" ({registry.description})" if registry.description else ""
     return f"ECR has no findings of it: its scan is {registry.status}{said}"

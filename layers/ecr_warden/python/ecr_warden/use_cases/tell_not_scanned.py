@@ -2,11 +2,16 @@
 
 from typing import Final
 
+from ecr_warden.domain.artifacts import Artifact, classify_manifest
 from ecr_warden.domain.exemption import EXEMPT_TAG, is_exempt
+from ecr_warden.domain.findings import Scan
+from ecr_warden.domain.images import INDEX_TYPES
 from ecr_warden.domain.outcomes import Outcome, OutcomeKind, outcome_id
 from ecr_warden.domain.policy import ScanAction, Severity
 from ecr_warden.domain.scan_events import ImageScan, ScanCoverage, ScanEvent
 from ecr_warden.domain.scan_outcomes import GateRule, image_name
+from ecr_warden.errors import ImageGoneError
+from ecr_warden.use_cases.quarantine_image import Wanted
 from ecr_warden.use_cases.scan_actions import Judged, JudgingPorts, act_and_publish, owner_of
 
 _SECTION: Final = "scan_gate"
@@ -31,6 +36,8 @@ _OF_THE_IMAGE: Final = frozenset(
         "STORAGE_LIMIT_EXCEEDED",
     }
 )
+_UNDER_WAY: Final = frozenset({"IN_PROGRESS", "PENDING"})
+_FAILED: Final = frozenset({"FAILED", "UNSUPPORTED_IMAGE"})
 _NEXT_STEPS: Final = {
     "IMAGE_SIZE_EXCEEDED": "Make the image smaller than Inspector's limit, and push it again.",
     "SCAN_ELIGIBILITY_EXPIRED": (
@@ -46,13 +53,11 @@ _LOOK: Final = "Look into Inspector's account management, and at the image in th
 
 def tell_failed_scan(scan: ImageScan, gated: GateRule, ports: JudgingPorts) -> Judged:
     """Tell of a scan that did not end well, unless a later one did."""
+    if scan.status in _UNDER_WAY:
+        return Judged("NotJudged", f"the scan is {scan.status}")
     registry = ports.scans.read(scan.repository_name, scan.image_digest)
-    if (
-        registry.has_findings
-        and registry.completed_at is not None
-        and registry.completed_at > scan.event_time
-    ):
-        return Judged("Outdated", f"a later scan ended well, at {registry.completed_at.isoformat()}")
+    if _is_newer(registry, scan):
+        return Judged("Outdated", f"a later scan ended well, at {registry.completed_at}")
     why = f": {registry.description.rstrip('.')}" if registry.description else ""
     return _tell(
         scan,
@@ -64,7 +69,7 @@ def tell_failed_scan(scan: ImageScan, gated: GateRule, ports: JudgingPorts) -> J
         f"{scan.repository_name} --image-id imageDigest={scan.image_digest}",
         severity=Severity.MEDIUM,
         about=(scan.event_id,),
-        may_act=True,
+        may_act=scan.status in _FAILED and not registry.has_findings,
     )
 
 
@@ -72,6 +77,9 @@ def tell_coverage(event: ScanCoverage, gated: GateRule, ports: JudgingPorts) -> 
     """Tell that Inspector does not scan an image, and why."""
     if event.status == "ACTIVE" or event.reason in _QUIET:
         return Judged("NotJudged", f"Inspector's coverage is {event.status} ({event.reason})")
+    registry = ports.scans.read(event.repository_name, event.image_digest)
+    if _is_newer(registry, event):
+        return Judged("Outdated", f"it was scanned since, at {registry.completed_at}")
     is_of_the_image = event.reason in _OF_THE_IMAGE or event.reason.startswith("UNSUPPORTED_")
     return _tell(
         event,
@@ -83,8 +91,33 @@ def tell_coverage(event: ScanCoverage, gated: GateRule, ports: JudgingPorts) -> 
         severity=Severity.MEDIUM if is_of_the_image else Severity.LOW,
         # Inspector may say it again and again.
         about=(event.reason,),
-        may_act=is_of_the_image,
+        may_act=is_of_the_image and not registry.has_findings,
     )
+
+
+def _is_newer(registry: Scan, event: ScanEvent) -> bool:
+    completed_at = registry.completed_at
+    return registry.has_findings and completed_at is not None and completed_at > event.event_time
+
+
+def _not_to_be_scanned(event: ScanEvent, ports: JudgingPorts) -> Judged | None:
+    """Say why it does not matter that something was not scanned.
+
+    A push with signatures and attestations has more manifests than its image, of which no scanner knows any.
+    """
+    found = ports.storage.images(event.repository_name, [event.image_digest])
+    if not found:
+        raise ImageGoneError(f"{event.repository_name} {event.image_digest} does not exist any more")
+    (image,) = found
+    if image.is_archived:
+        return Judged("Archived", "the image is archived: it cannot be pulled, and is not scanned")
+    if image.media_type in INDEX_TYPES:
+        return Judged("NotJudged", "it is an image index: its platforms are scanned, each by itself")
+    manifest = ports.registry.find_manifest_by_digest(event.repository_name, event.image_digest)
+    artifact = Artifact.IMAGE if manifest is None else classify_manifest(manifest.body, image.tags)
+    if artifact is not Artifact.IMAGE:
+        return Judged("NotJudged", f"it is no image ({artifact}), so there is nothing to scan")
+    return None
 
 
 def _tell(  # noqa: PLR0913  # what an outcome says
@@ -99,9 +132,11 @@ def _tell(  # noqa: PLR0913  # what an outcome says
     about: tuple[str, ...],
     may_act: bool,
 ) -> Judged:
-    wanted = gated.rules.on_scan_failed
-    if wanted is ScanAction.IGNORE:
+    action = gated.rules.on_scan_failed
+    if action is ScanAction.IGNORE:
         return Judged("Ignored", f"{reason} The rule's on_scan_failed says to ignore that.")
+    if (ignored := _not_to_be_scanned(event, ports)) is not None:
+        return ignored
     resource_tags = ports.registry.resource_tags(event.repository_name)
     if is_exempt(resource_tags, _SECTION):
         return Judged("Exempt", f"the resource tag {EXEMPT_TAG} exempts the repository from {_SECTION}")
@@ -121,7 +156,7 @@ def _tell(  # noqa: PLR0913  # what an outcome says
         image_tag=event.image_tags[0] if event.image_tags else None,
         mode=gated.mode,
         decision=kind.value,
-        action=(wanted if may_act else ScanAction.NOTIFY).value,
+        action=(action if may_act else ScanAction.NOTIFY).value,
         changed=False,
         reason=reason,
         next_step=next_step,
@@ -131,5 +166,7 @@ def _tell(  # noqa: PLR0913  # what an outcome says
         event_time=event.event_time,
         owner=owner_of(resource_tags),
     )
-    told = act_and_publish(decided, gated.rule, ports, even_in_use=gated.rules.even_in_use)
+    # What no scanner can read is no reason to break an index that can be pulled.
+    wanted = Wanted(quarantine=True, even_in_use=gated.rules.even_in_use, platforms=False)
+    told = act_and_publish(decided, ports, wanted)
     return Judged("NotScanned", told.reason, told)

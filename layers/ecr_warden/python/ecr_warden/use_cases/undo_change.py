@@ -5,7 +5,7 @@ closed after the last.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -19,6 +19,7 @@ from ecr_warden.domain.undoing import (
     PutBack,
     TakenTag,
     archived_digest,
+    changes_of_children,
     decide_image,
     decide_tag,
     deleted_tag,
@@ -80,6 +81,11 @@ class Undone:
     recorded: RecordedChange | None = None
     undo_id: str | None = None
 
+    @property
+    def is_unknown(self) -> bool:
+        """Whether the journal has no such change."""
+        return self.status is Status.IMPOSSIBLE and self.recorded is None
+
 
 @dataclass(frozen=True)
 class _Way:
@@ -87,6 +93,27 @@ class _Way:
 
     decision: Decision
     put_back: Callable[[], None] = lambda: None
+
+
+def look_at_changes(change_ids: Sequence[str], place: Place, ports: UndoPorts) -> tuple[Undone, ...]:
+    """Say what taking changes back would come to, and change nothing.
+
+    After an image index come its children, which belong to it, as far as the journal knows them. Each change
+    comes once.
+    """
+    looked: dict[str, Undone] = {}
+    for change_id in dict.fromkeys(change_ids):
+        if change_id in looked:
+            continue
+        found = looked[change_id] = look_at_change(change_id, place, ports)
+        for child in changes_of_children(found.recorded.change) if found.recorded else ():
+            if child in looked:
+                continue
+            of_child = look_at_change(child, place, ports)
+            # Of a child that another index has, or that somebody else had archived, there is no entry.
+            if child in change_ids or not of_child.is_unknown:
+                looked[child] = of_child
+    return tuple(looked.values())
 
 
 def look_at_change(change_id: str, place: Place, ports: UndoPorts) -> Undone:
