@@ -345,6 +345,7 @@ class FakeScans:
         if from_inspector and scan.status == "ACTIVE":
             better = {finding.arn for finding in self.inspector}
             found = [*self.inspector, *(finding for finding in found if finding.arn not in better)]
+            scan = replace(scan, counts=None)
         else:
             # ECR does not give that score, and basic scans do not have it.
             found = [replace(finding, epss=None) for finding in found]

@@ -5,9 +5,8 @@ import os
 from functools import cache
 from typing import Any
 
-from ecr_warden.adapters.scan_parsing import parse_scan_event
-
 from ecr_warden.adapters.compiled_policy import load_policy
+from ecr_warden.adapters.scan_parsing import parse_scan_event
 from ecr_warden.domain.policy import Policy
 from ecr_warden.settings import ImageScanSettings
 from ecr_warden.use_cases.judge_scan import judge_scan

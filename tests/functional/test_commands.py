@@ -15,6 +15,7 @@ import pytest
 from click.testing import CliRunner
 from moto.server import ThreadedMotoServer
 
+from ecr_warden_cli.commands.local import _say_ready
 from ecr_warden_cli.main import main
 
 ROOT = Path(__file__).parents[2]
@@ -223,6 +224,30 @@ def test_a_tag_that_two_pushes_gave_in_turn_is_taken_from_both_images(replay, ev
     assert kept == ["quarantine-aaaaaaaaaaaa-latest", "quarantine-bbbbbbbbbbbb-latest"]
 
 
+def test_no_line_about_a_decision_ends_with_blanks(replay, event_file):
+    done = replay(event_file("denied"), event_file("allowed", image_tag="v1.0.0"), arguments=())
+    # What is in a box is filled up.
+    lines = [line for line in done.stdout.splitlines() if not re.search("[╭│╰]", line)]
+    assert [line for line in lines if line != line.rstrip()] == []
+
+
+@pytest.mark.parametrize("region", ["us-east-1", "us-west-2", "eu-central-1"])
+def test_local_names_a_sample_of_its_own_region_that_is_told_in_any_case(replay, capsys, region):
+    _say_ready("http://127.0.0.1:4566", "123456789012", region, as_json=False)
+    (name,) = re.findall(r"\.venv/bin/ecr-warden replay --aws (events/\S+)", capsys.readouterr().out)
+    assert json.loads((ROOT / name).read_text())["region"] == region
+    _, (result,) = replay(ROOT / name)
+    assert len(result["messages"]) == 1
+
+
+@pytest.mark.parametrize(("account", "region"), [("123456789012", "eu-west-3"), ("1" * 12, "us-east-1")])
+def test_local_names_no_sample_where_none_is_of_its_account_and_region(capsys, account, region):
+    _say_ready("http://127.0.0.1:4566", account, region, as_json=False)
+    said = capsys.readouterr().out
+    assert "replay" not in said
+    assert "\n\nWhat the functions do" in said
+
+
 def test_local_says_that_its_port_is_taken(policy):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -312,6 +337,9 @@ def test_replay_on_an_account_with_a_stack_acts_there_and_tells_through_its_chan
         assert first["outcomes"][0]["changed"] is True
         assert len(first["changes"]) == 1
         assert [message["type"] for message in first["messages"]] == ["sns"]
+        (outcome,) = first["outcomes"]
+        decision = {"decision": "Violation", "reason": outcome["reason"], "outcome_id": outcome["id"]}
+        assert first["decisions"] == [decision]
         _, (second,) = replay(event, arguments=("--aws", "--json"), env=env)
         assert second["outcomes"] == first["outcomes"]
         assert (second["changes"], second["messages"]) == ([], [])
@@ -374,6 +402,8 @@ def test_a_new_repository_is_replayed_on_an_account_with_a_stack(replay, tmp_pat
         assert first["functions"] == ["RepositoryCreatedFunction"]
         assert sorted(change["section"] for change in first["changes"]) == ["replicate_to", "tag_mutability"]
         assert [message["type"] for message in first["messages"]] == ["sns"]
+        (decision,) = first["decisions"]
+        assert decision["outcome_id"] == first["outcomes"][0]["id"]
         ecr = ecr_at(ready["endpoint_url"])
         assert len(ecr.describe_registry()["replicationConfiguration"]["rules"]) == 1
         _, (second,) = replay(path, arguments=arguments, env=env)
@@ -394,6 +424,22 @@ def test_a_new_repository_is_replayed_on_an_account_without_a_stack(replay, acco
     assert sorted(change["section"] for change in first["changes"]) == ["replicate_to", "tag_mutability"]
     (found,) = ecr.describe_repositories(repositoryNames=["testrepo"])["repositories"]
     assert found["imageTagMutability"] == "IMMUTABLE"
+
+
+@pytest.mark.usefixtures("gated")
+def test_replay_on_an_account_shows_what_was_decided_also_where_nothing_is_told(replay, account, tmp_path):
+    names = ["ecr_image_scan_complete", "ecr_replication_action_failed"]
+    paths = [ROOT / f"events/{name}.json" for name in names]
+    env = account | {"XDG_STATE_HOME": str(tmp_path)}
+    done, results = replay(*paths, arguments=("--aws", "--json"), env=env)
+    assert done.exit_code == 0, done.output
+    scan, replication = (result["decisions"] for result in results)
+    # The repository is not there.
+    assert [(each["decision"], each["outcome_id"]) for each in scan] == [("Gone", None)]
+    (told,) = results[1]["outcomes"]
+    assert [(each["decision"], each["outcome_id"]) for each in replication] == [("failed", told["id"])]
+    shown = replay(paths[0], arguments=("--aws",), env=env)
+    assert "nothing to do: nothing is left to judge" in " ".join(shown.stdout.split())
 
 
 def test_an_event_of_another_account_is_refused_before_anything_is_done(replay, account, tmp_path, sample):

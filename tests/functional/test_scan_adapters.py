@@ -139,7 +139,8 @@ def test_from_inspector_the_findings_of_an_enhanced_scan_are_inspectors(scanned)
         is_enhanced=True,
         from_inspector=True,
     )
-    assert (scan.status, scan.counts) == ("ACTIVE", {"low": 1, "critical": 1}), "these are ECR's"
+    # ECR's numbers may be older than that list.
+    assert (scan.status, scan.counts) == ("ACTIVE", None)
     found = [(finding.id, finding.epss, finding.is_active) for finding in all_of(scan)]
     assert found[:2] == [("CVE-2026-2", 0.9, True), ("CVE-2026-1", 0.1, True)], "the worst come first"
     assert [(id_, is_active) for id_, _, is_active in found[2:]] == [("CVE-2026-3", False)]
@@ -590,7 +591,7 @@ STATE = ImageState(
     version=1,
     has_failed=True,
     as_of=NOW + timedelta(microseconds=7),
-    keys=("CVE-2026-1 openssl",),
+    marks=("critical CVE-2026-1 openssl",),
     counts={"critical": 1},
     untold=replace(OUTCOME, findings=SUMMARY, owner="team-a"),
     told=1,
@@ -687,7 +688,7 @@ def largest(length):
     ids = tuple(f"{number:032}" for number in range(200))
     outcome = replace(OUTCOME, reason="x" * 10_000, next_step="x" * 10_000, findings=summary, change_ids=ids)
     keys = tuple(f"{number} {text}" for number in range(KEYS_KEPT))
-    return replace(STATE, keys=keys, untold=outcome, change_ids=ids)
+    return replace(STATE, marks=keys, untold=outcome, change_ids=ids)
 
 
 def size_of(table):
@@ -704,7 +705,7 @@ def test_the_largest_state_fits_into_an_item_with_all_its_keys(table, states):
 def test_keys_that_would_not_fit_are_not_known_and_all_else_is_kept(table, states):
     state = largest(600)
     assert states.write(IMAGE, state)
-    assert states.read(IMAGE) == replace(state, keys=None)
+    assert states.read(IMAGE) == replace(state, marks=None)
     assert size_of(table) < LARGEST_STATE
 
 

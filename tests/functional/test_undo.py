@@ -130,6 +130,16 @@ def test_a_tag_that_is_put_back_is_judged_anew_and_stays_where_the_repository_is
     assert aws.tags(digest) == ["latest"]
 
 
+def test_the_region_is_aws_regions_where_no_other_is_named(aws, undo, monkeypatch):
+    _, change = quarantined_tag(aws)
+    monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
+    monkeypatch.setenv("AWS_REGION", aws.stack.region)
+    assert undo(change, "--yes", env={"AWS_DEFAULT_REGION": None}).exit_code == 0
+    # As boto3 has it, AWS_DEFAULT_REGION comes before it.
+    elsewhere = undo(change, "--yes", env={"AWS_DEFAULT_REGION": "eu-west-3"})
+    assert "in eu-west-3" in elsewhere.stderr
+
+
 def test_a_quarantined_image_can_be_pulled_again(aws, undo):
     digest, change = archived_image(aws, table(aws))
     assert pulled(aws, digest) == []
@@ -273,7 +283,7 @@ def test_people_are_asked_and_may_say_no(aws, undo, monkeypatch):
     monkeypatch.setattr("ecr_warden_cli.commands.common.sys", terminal)
     digest, change = archived_image(aws, table(aws))
     done = undo(change, input="\n")
-    assert (done.exit_code, "Nothing was changed." in done.stdout) == (0, True)
+    assert (done.exit_code, "Nothing was changed." in done.stdout) == (1, True)
     assert is_archived(aws, digest)
     # Where nothing can be taken back, there is nothing to ask.
     assert "[y/N]" not in undo("none-such").stdout

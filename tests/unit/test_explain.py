@@ -283,6 +283,12 @@ def test_a_gate_is_said_with_the_vulnerabilities_that_do_not_count_in_the_reposi
     assert exceptions == "exceptions of tags: none\n"
 
 
+def test_a_gate_from_which_no_vulnerability_is_excepted_says_so(run):
+    policy = "version: 1\nrules:\n  - {match: ['**'], scan_gate: {max: {critical: 0}}}\n"
+    _, gate, _ = run("prod/api", policy=policy).stdout.split("\n\n")
+    assert gate.endswith("  exceptions of vulnerabilities: none")
+
+
 def test_a_repository_without_a_gate_has_no_vulnerabilities_excepted(run):
     found = run("dev/api", policy=GATED)
     assert "scan_gate: no rule decides for dev/api\n" in found.stdout

@@ -1,5 +1,6 @@
 """What comes of events about an image's scan: what people hear, once, and what the registry is then."""
 
+import contextlib
 import itertools
 from dataclasses import replace
 from datetime import timedelta
@@ -167,6 +168,16 @@ def test_a_pass_is_not_believed_while_the_registry_lists_what_failed(story):
     assert story.kinds == ["image_vulnerable", "image_recovered"]
 
 
+def test_an_archived_image_has_not_recovered_whatever_its_scan_says(story):
+    story.finds(ONE)
+    story.judge(a_scan(ONE))
+    story.ports.storage.archive("team/app", DIGEST)
+    story.ports.scans.archived = set()
+    story.finds(at=LATER)
+    assert story.judge(a_finding_event(ONE, "CLOSED", LATER)).decision == "Archived"
+    assert story.kinds == ["image_vulnerable"]
+
+
 def test_an_archived_image_is_never_said_to_have_recovered(story):
     story.finds(ONE)
     story.judge(a_scan(ONE))
@@ -231,7 +242,7 @@ def test_a_finding_more_of_an_image_that_fails_is_told_even_before_ecr_lists_it(
     story.judge(a_finding_event(ONE, event="finding-2"))
     story.judge(a_finding_event(many[1], event="finding-3"))
     assert len(story.told) == 2
-    assert story.told[1].findings.changes.new_ids == ("CVE-2026-1",)
+    assert story.told[1].findings.changes.new_ids == ("critical CVE-2026-1",)
 
 
 def test_a_finding_that_was_closed_since_is_no_news(story):
@@ -243,7 +254,7 @@ def test_a_finding_that_was_closed_since_is_no_news(story):
 
 def test_a_fresh_finding_that_nobody_lists_is_waited_for_and_an_old_one_is_no_more(story):
     story.finds(HIGH, status="ACTIVE", at=EARLIER)
-    with pytest.raises(NotReadyError, match="does not list CVE-2026-1 yet"):
+    with pytest.raises(NotReadyError, match="lists CVE-2026-1 otherwise"):
         story.judge(a_finding_event(ONE))
     assert story.judge(a_finding_event(ONE, at=NOW - timedelta(hours=1))).decision == "Passed"
 
@@ -265,7 +276,7 @@ def test_the_last_finding_that_goes_lets_the_image_pass_again(story, status):
     story.judge(a_finding_event(ONE, status, LATER, "finding-2"))
     story.judge(a_finding_event(ONE, status, LATER, "finding-2"))
     assert story.kinds == ["image_vulnerable", "image_recovered"]
-    assert story.told[1].findings.changes.fixed_ids == ("CVE-2026-1",)
+    assert story.told[1].findings.changes.fixed_ids == ("critical CVE-2026-1",)
 
 
 def test_a_finding_that_is_less_severe_now_lets_the_image_pass_again(story):
@@ -290,6 +301,64 @@ def test_where_ecr_has_no_findings_what_goes_changes_nothing_and_what_comes_is_w
     with pytest.raises(NotReadyError):
         story.judge(a_finding_event(TWO))
     assert story.kinds == ["image_vulnerable"]
+
+
+def test_a_finding_that_is_more_severe_now_is_told():
+    """Scores change: what was high yesterday may be critical today."""
+    story = Story(limits={"critical": 0, "high": 5})
+    high = a_finding("CVE-2026-1", "high")
+    story.finds(high, status="ACTIVE", at=EARLIER)
+    story.judge(a_finding_event(high))
+    assert story.told == []
+    # Inspector knows it first, ECR later.
+    story.ports.scans.inspector = [ONE]
+    story.judge(a_finding_event(ONE, at=LATER, event="finding-2"))
+    story.finds(ONE, status="ACTIVE", at=EARLIER)
+    story.judge(a_finding_event(ONE, at=LATER, event="finding-2"))
+    assert story.kinds == ["image_vulnerable"]
+    assert story.told[0].findings.changes.new_ids == ("critical CVE-2026-1",)
+
+
+def test_a_finding_too_many_that_ecr_does_not_list_yet_is_not_passed_over():
+    story = Story(limits={"critical": 12})
+    many = [a_finding(f"CVE-2025-{number}") for number in range(12)]
+    story.finds(*many, status="ACTIVE", at=EARLIER)
+    story.ports.scans.page = 6
+    story.ports.scans.inspector = [ONE]
+    story.judge(a_finding_event(ONE))
+    assert story.kinds == ["image_vulnerable"]
+
+
+@pytest.mark.parametrize("scanner", ["ECR Image Scan", "Inspector2 Scan"])
+def test_what_is_new_of_a_rescan_is_not_lost_while_ecr_lists_the_scan_before(story, scanner):
+    story.finds(ONE, status="ACTIVE", at=EARLIER)
+    story.judge(a_scan(ONE, scanner=scanner))
+    story.ports.scans.inspector = [TWO] if scanner == "Inspector2 Scan" else []
+    rescan = a_scan(ONE, TWO, at=LATER, event="scan-2", scanner=scanner)
+    if scanner == "ECR Image Scan":
+        with pytest.raises(NotReadyError):
+            story.judge(rescan)
+        story.finds(ONE, TWO, at=LATER)
+    story.judge(rescan)
+    assert [told.findings.counted for told in story.told] == [{"critical": 1}, {"critical": 2}]
+
+
+def test_a_filtered_gate_that_passes_after_a_page_is_no_contradiction():
+    story = Story(exploitable_only=True)
+    unknown = [replace(a_finding(f"CVE-2025-{number}"), exploit_available=False) for number in range(6)]
+    low = [a_finding(f"CVE-2024-{number}", "low") for number in range(6)]
+    story.finds(*unknown, *low)
+    story.ports.scans.page = 6
+    assert story.judge(a_scan(*unknown, *low)).decision == "Passed"
+
+
+def test_an_event_that_waited_for_days_is_not_tried_for_ever():
+    story, then = Story(fixable_only=True), NOW - timedelta(days=9)
+    story.ports.scans.scans[DIGEST] = Scan("SCAN_ELIGIBILITY_EXPIRED")
+    assert story.judge(a_finding_event(ONE, at=then)).decision == "NotJudged"
+    story.ports.scans.scans[DIGEST] = Scan("NOT_FOUND")
+    assert story.judge(replace(a_scan(at=then), counts=None)).decision == "NotJudged"
+    assert story.judge(a_scan(ONE, at=then)).decision == "Failed"
 
 
 def test_findings_of_a_failing_image_that_do_not_count_cost_no_call_of_ecr(story):
@@ -331,7 +400,10 @@ def test_a_rescan_with_less_that_still_fails_says_nothing_and_one_with_more_does
     story.judge(a_scan(ONE, TWO, HIGH, at=LATER + timedelta(minutes=1)))
     changes = story.told[1].findings.changes
     assert (changes.new, changes.fixed, changes.still_there) == (1, 0, 1)
-    assert (changes.new_ids, changes.compared_with) == (("CVE-2026-1",), "the last scan of this image")
+    assert (changes.new_ids, changes.compared_with) == (
+        ("critical CVE-2026-1",),
+        "the last scan of this image",
+    )
 
 
 def test_a_first_failure_is_compared_with_the_image_pushed_before(story):
@@ -343,7 +415,11 @@ def test_a_first_failure_is_compared_with_the_image_pushed_before(story):
     story.judge(a_scan(ONE, TWO))
     changes = story.told[0].findings.changes
     assert changes.compared_with == "the image pushed before it, 0.9"
-    assert (changes.new_ids, changes.fixed_ids, changes.still_there) == (("CVE-2026-1",), ("CVE-2025-7",), 1)
+    assert (changes.new_ids, changes.fixed_ids, changes.still_there) == (
+        ("critical CVE-2026-1",),
+        ("critical CVE-2025-7",),
+        1,
+    )
 
 
 @pytest.mark.parametrize("trouble", ["too many images", "the image before is gone", "was never scanned"])
@@ -379,7 +455,7 @@ def test_the_same_failure_after_a_recovery_is_told_again(story):
 
 def test_another_judgement_in_between_is_looked_at_again(story):
     story.finds(ONE)
-    story.ports.states.races = [ImageState(version=1, has_failed=True, as_of=SCANNED, keys=(ONE.key,))]
+    story.ports.states.races = [ImageState(version=1, has_failed=True, as_of=SCANNED, marks=(ONE.mark,))]
     story.judge(a_scan(ONE))
     assert story.told == []
 
@@ -451,7 +527,39 @@ def test_what_the_policy_does_not_ask_for_any_more_is_not_begun_but_told(policy)
     story.judge(a_scan(ONE))
     (outcome,) = story.told
     assert story.ports.storage.archived == set()
-    assert "by now the policy does not ask for it" in outcome.reason
+    assert "by now the image passes, or the policy does not ask for it" in outcome.reason
+
+
+@pytest.mark.parametrize("why", ["it passes", "it is exempt", "the limit is another"])
+def test_what_was_decided_days_ago_is_not_begun_if_the_image_need_not_go(why):
+    story = dying()
+    story.ports.time = NOW + timedelta(days=5)
+    if why == "it passes":
+        story.finds(at=NOW + timedelta(days=1))
+    elif why == "it is exempt":
+        story.ports.registry.labels = {"ecr-warden:exempt": "scan_gate"}
+    else:
+        story.policy = a_policy(limits={"critical": 3}, on_failure=ScanAction.QUARANTINE)
+    story.judge(a_scan(ONE))
+    assert story.ports.storage.archived == set()
+    assert not story.told[0].changed
+
+
+def test_only_one_takes_over_what_another_left():
+    story = dying()
+    story.ports.time = NOW + timedelta(minutes=6)
+    searches = []
+    story.ports.usage.who_uses = lambda *_: searches.append(1) or ()
+    publisher = story.ports.publisher
+    story.ports.publisher = Faulty(publisher, Counter(1))
+    with pytest.raises(FaultError):
+        story.judge(a_finding_event(HIGH, event="finding-1"))
+    story.ports.publisher = publisher
+    for number in range(2, 9):
+        story.judge(a_finding_event(HIGH, event=f"finding-{number}"))
+    assert (len(searches), story.told) == (1, [])
+    story.judge(a_finding_event(HIGH, event="finding-1"))
+    assert story.kinds == ["image_vulnerable"]
 
 
 def test_what_was_done_before_the_policy_changed_is_told():
@@ -503,10 +611,10 @@ def test_every_order_of_events_ends_with_the_same_state_and_messages(first, then
             story.judge(event)
         (state,) = story.ports.states.states.values() or (ImageState(),)
         messages = frozenset((told.id, told.kind, told.reason, told.findings.changes) for told in story.told)
-        ends.add((messages, state.has_failed, state.keys, frozenset(story.ports.storage.archived)))
+        ends.add((messages, state.has_failed, state.marks, frozenset(story.ports.storage.archived)))
     # What a passing image is remembered of depends on who asked, and is told to nobody.
     ends = {
-        (messages, failed, keys if failed else None, archived) for messages, failed, keys, archived in ends
+        (messages, failed, marks if failed else None, archived) for messages, failed, marks, archived in ends
     }
     assert len(ends) == 1
 
@@ -681,6 +789,30 @@ def test_what_cannot_be_pulled_need_not_be_scanned(story, gone):
     assert story.told == []
 
 
+@pytest.mark.parametrize("port", ["publisher", "journal"])
+@pytest.mark.parametrize(
+    "event", [a_scan(status="FAILED"), a_coverage("UNSUPPORTED_OS")], ids=["scan", "coverage"]
+)
+def test_a_quarantine_of_what_was_not_scanned_is_told_whatever_fails(port, event):
+    for fails_at in range(1, 6):
+        story = Story(on_scan_failed=ScanAction.QUARANTINE)
+        story.ports.scans.scans[DIGEST] = Scan("FAILED")
+        faulty = Faulty(getattr(story.ports, port), Counter(fails_at, after_effect=port == "journal"))
+        with contextlib.suppress(FaultError):
+            judge_scan(event, policy=story.policy, ports=replace(story.ports, **{port: faulty}))
+        story.judge(event)
+        assert story.ports.storage.archived == {DIGEST}
+        assert len(story.ports.journal.done) == 1
+        assert {told.changed for told in story.told} == {True}
+
+
+def test_a_scan_that_is_tried_again_has_not_failed_for_good():
+    story = Story(on_scan_failed=ScanAction.QUARANTINE)
+    story.ports.scans.scans[DIGEST] = Scan("IN_PROGRESS")
+    story.judge(a_scan(status="FAILED", at=NOW - timedelta(days=9)))
+    assert story.ports.storage.archived == set()
+
+
 def test_an_image_that_is_only_old_is_never_quarantined():
     story = Story(on_scan_failed=ScanAction.QUARANTINE)
     story.judge(a_coverage("SCAN_ELIGIBILITY_EXPIRED"))
@@ -732,7 +864,7 @@ def test_an_image_in_use_is_told_urgently_and_left():
     (outcome,) = story.told
     assert story.ports.storage.archived == set()
     assert (outcome.changed, outcome.severity) == (False, Severity.CRITICAL)
-    assert "NOT quarantined, as it is or may be in use: ECS task 0" in outcome.reason
+    assert "NOT quarantined, as it is in use: ECS task 0" in outcome.reason
     assert "and 2 more" in outcome.reason
 
 
@@ -774,8 +906,9 @@ def test_an_index_is_archived_with_its_children_but_for_those_that_another_tagge
     assert len(story.told[0].change_ids) == 2
 
 
-def test_what_cannot_be_looked_through_counts_as_in_use():
-    story = quarantining()
+@pytest.mark.parametrize("even_in_use", [False, True])
+def test_what_cannot_be_looked_through_counts_as_in_use(even_in_use):
+    story = quarantining(even_in_use=even_in_use)
     story.ports.storage.is_too_large = True
     story.judge(a_scan(ONE))
     assert story.ports.storage.archived == set()
@@ -806,6 +939,77 @@ def test_an_index_names_its_children_in_its_entry_so_that_one_undo_takes_all_bac
     assert story.ports.journal.entries[index].after["children"] == {CHILD: child}
     assert story.ports.journal.entries[child].before["image_digest"] == CHILD
     assert f"`ecr-warden undo {index}`" in story.told[0].next_step
+
+
+def dying_between_index_and_child():
+    story = quarantining()
+    story.ports.storage.add(CHILD)
+    story.ports.storage.add(DIGEST, "1.0", children=[CHILD])
+    archive = story.ports.storage.archive
+
+    def once(repository, digest):
+        if digest == CHILD:
+            raise FaultError("it died")
+        archive(repository, digest)
+
+    story.ports.storage.archive = once
+    with pytest.raises(FaultError):
+        story.judge(a_scan(ONE))
+    story.ports.storage.archive = archive
+    assert story.ports.storage.archived == {DIGEST}
+    return story
+
+
+def test_a_child_follows_its_index_even_after_a_death():
+    story = dying_between_index_and_child()
+    story.judge(a_scan(ONE))
+    assert story.ports.storage.archived == {DIGEST, CHILD}
+    assert len(story.told[0].change_ids) == 2
+
+
+@pytest.mark.parametrize("why", ["another index has it by now", "it is in use by now"])
+def test_a_child_that_is_needed_by_now_does_not_follow(why):
+    story = dying_between_index_and_child()
+    if why == "it is in use by now":
+        story.ports.usage.users = ("ECS task 1",)
+    else:
+        story.ports.storage.add(INDEX, "prod", children=[CHILD])
+    story.judge(a_scan(ONE))
+    assert story.ports.storage.archived == {DIGEST}
+    assert f"Left alone, as by now they are needed or not to follow: {CHILD}" in story.told[0].reason
+
+
+def test_a_child_that_has_a_tag_of_its_own_is_looked_for_by_it():
+    story = quarantining()
+    story.ports.storage.add(CHILD, "1.0-amd64")
+    story.ports.storage.add(DIGEST, "1.0", children=[CHILD])
+    asked = []
+    story.ports.usage.who_uses = lambda *of: asked.append(of) or ()
+    story.judge(a_scan(ONE))
+    assert asked == [("team/app", (DIGEST, CHILD), ("1.0", "1.0-amd64"))]
+
+
+def test_what_another_handling_has_just_archived_is_not_said_to_be_restored():
+    story = quarantining()
+    images, asked = story.ports.storage.images, []
+
+    def late(repository, digests):
+        found = images(repository, digests)
+        asked.append(digests)
+        # The second look is of before the other's archiving, whose entry is closed by the time it is read.
+        return tuple(replace(image, is_archived=False) for image in found) if len(asked) <= 2 else found
+
+    other = Story(on_failure=ScanAction.QUARANTINE)
+    other.finds(ONE)
+    other.judge(a_scan(ONE))
+    story.ports.journal.entries, story.ports.journal.done = (
+        other.ports.journal.entries,
+        other.ports.journal.done,
+    )
+    story.ports.storage.stored = other.ports.storage.stored
+    story.ports.storage.images = late
+    story.judge(a_scan(ONE))
+    assert story.told[0].changed
 
 
 def test_a_platform_of_one_tagged_index_is_archived_and_the_tag_is_named():

@@ -43,6 +43,16 @@ def test_a_notice_says_which_image_why_what_to_do_and_where_to_look():
         ({"changed": False}, "Tag breaks the policy: team/app:latest"),
         ({"action": "delete"}, "Tag deleted: team/app:latest"),
         ({"kind": OutcomeKind.DRIFT_FOUND, "image_tag": None}, "Drift found: team/app@sha256:abababababab"),
+        ({"kind": OutcomeKind.SCAN_FAILED}, "Image quarantined: it could not be scanned: team/app:latest"),
+        (
+            {"kind": OutcomeKind.SCAN_FAILED, "changed": False},
+            "Image could not be scanned: team/app:latest",
+        ),
+        ({"kind": OutcomeKind.IMAGE_NOT_SCANNED}, "Image quarantined: it is not scanned: team/app:latest"),
+        (
+            {"kind": OutcomeKind.IMAGE_NOT_SCANNED, "changed": False},
+            "Image is not scanned: team/app:latest",
+        ),
     ],
 )
 def test_the_headline_says_what_happened(changes, headline):
@@ -51,7 +61,8 @@ def test_the_headline_says_what_happened(changes, headline):
 
 def test_a_fact_that_is_not_known_is_left_out():
     facts = dict(notice(replace(OUTCOME, rule=None, image_digest=None, change_ids=())).facts)
-    assert not {"Rule", "Digest", "Change"} & set(facts)
+    # Without a rule no mode decided anything.
+    assert not {"Rule", "Mode", "Digest", "Change"} & set(facts)
 
 
 @pytest.mark.parametrize(

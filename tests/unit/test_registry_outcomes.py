@@ -152,6 +152,23 @@ def test_bytes_are_told_where_ecr_says_them():
     assert "These are at least 1,500 bytes." in run(images=(IMAGE, replace(IMAGE, size=None))).reason
 
 
+@pytest.mark.parametrize(
+    ("sizes", "said"),
+    [
+        ((None, None), ["ECR does not say how many bytes."]),
+        ((1500, None), ["These are 1,500 bytes.", "ECR does not say of the others how many bytes."]),
+        ((1500, 1500), ["These are 1,500 bytes.", "These are 1,500 bytes."]),
+    ],
+)
+def test_that_ecr_does_not_say_how_many_bytes_is_told_once(sizes, said):
+    rules = (LifecycleRuleRun(1, "expire", ""), LifecycleRuleRun(2, "transition", ""))
+    images = tuple(
+        replace(IMAGE, rule_priority=number, size=size) for number, size in enumerate(sizes, start=1)
+    )
+    sentences = run(images=images, rules=rules).reason.split(". ")
+    assert [f"{each.rstrip('.')}." for each in sentences if each.rstrip(".").endswith("bytes")] == said
+
+
 def test_what_was_done_to_an_image_is_not_guessed():
     rules = (LifecycleRuleRun(1, "expire", ""), LifecycleRuleRun(2, "transition", ""))
     unknown = replace(IMAGE, rule_priority=None)
@@ -178,6 +195,18 @@ def test_only_failures_that_are_not_normal_matter(failures, severity, next_step)
     outcome = run(failures=failures)
     assert outcome.severity is severity
     assert outcome.next_step.startswith(next_step)
+
+
+def test_there_is_something_to_do_where_images_are_archived_or_nobody_knows_what_became_of_them():
+    archived = (LifecycleRuleRun(1, "transition", ""),)
+    step = run(images=(IMAGE,), rules=archived, failures=()).next_step
+    assert step.startswith("Where somebody still needs an archived image, restore it: aws ecr")
+    assert "--repository-name testrepo" in step
+    step = run(images=(IMAGE,), rules=(), failures=()).next_step
+    assert step == "Look in the repository what became of the images of which ECR does not say it."
+    both = run(images=(IMAGE,), rules=archived, failures=(FAILED,)).next_step
+    assert both.startswith("Mend what ECR names")
+    assert "restore it" in both
 
 
 def test_failures_of_one_cause_are_told_together():

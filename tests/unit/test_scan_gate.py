@@ -164,7 +164,7 @@ def test_no_page_is_asked_for_once_the_gate_has_failed():
     assert judgement.has_failed
     assert len(read) == 1
     assert not judgement.is_complete
-    assert judgement.keys is None
+    assert judgement.marks is None
 
 
 def test_no_page_is_asked_for_once_what_is_left_cannot_fail_it():
@@ -175,14 +175,14 @@ def test_no_page_is_asked_for_once_what_is_left_cannot_fail_it():
     assert not judgement.has_failed
     assert len(read) == 1
     assert judgement.is_complete
-    assert judgement.keys == ()
+    assert judgement.marks == ()
     assert judgement.counts == {"low": 6}
 
 
 def test_a_last_page_that_fails_is_all_that_was_read():
     judgement = judge_findings(in_one([critical(), critical("CVE-2")]), a_gate(), None)
     assert judgement.is_complete
-    assert judgement.keys == ("CVE-2", "CVE-2026-1")
+    assert judgement.marks == ("critical CVE-2", "critical CVE-2026-1")
 
 
 def test_all_is_read_where_all_is_asked_for():
@@ -198,7 +198,7 @@ def test_memory_stays_flat_in_the_number_of_findings():
     )
     assert judgement.counted == {"critical": 5000}
     assert len(judgement.worst) == WORST_SHOWN
-    assert judgement.keys is None
+    assert judgement.marks is None
     assert KEYS_KEPT < 5000
 
 

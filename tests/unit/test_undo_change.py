@@ -271,7 +271,7 @@ def test_the_second_time_it_is_said_to_be_taken_back_already(change):
     first = undo(change, ports)
     found = assert_left_alone(change, ports, Status.ALREADY, "taken back already")
     assert found.undo_id == first.undo_id
-    assert found.status.is_well
+    assert found.status.is_taken_back
 
 
 @BOTH
@@ -306,7 +306,7 @@ def test_a_tag_that_names_another_image_by_now_stays_there():
     ports.registry.push(REPOSITORY, NEW, "latest")
     found = assert_left_alone(TAG, ports, Status.IMPOSSIBLE, f"names {NEW} by now")
     assert OLD in found.next_step
-    assert not found.status.is_well
+    assert not found.status.is_taken_back
 
 
 def test_an_image_that_is_gone_does_not_come_back():

@@ -6,13 +6,12 @@ from contextlib import ExitStack, closing, contextmanager
 from typing import Any, TypeVar
 from unittest.mock import patch
 
-import boto3
-
 from ecr_warden.adapters import aws
 from ecr_warden.adapters.eventbridge import parse_image_action, parse_repository_creation
 from ecr_warden.adapters.registry_parsing import parse_registry_event
 from ecr_warden.adapters.scan_parsing import parse_scan_event
 from ecr_warden.domain.events import ImageAction, RepositoryCreation
+from ecr_warden.domain.outcomes import Outcome
 from ecr_warden.domain.policy import Policy
 from ecr_warden.domain.scan_events import RegistryEvent
 from ecr_warden.errors import EcrWardenError
@@ -25,7 +24,7 @@ from ecr_warden.wiring import ImageActionPorts, ImageScanPorts, RepositoryCreate
 from ecr_warden_cli.account.journal import FileJournal, journal_path
 from ecr_warden_cli.account.recording import NoMetrics, RecordingJournal, RecordingPublisher, recording_ports
 from ecr_warden_cli.account.scan_memory import ScanMemory
-from ecr_warden_cli.account.stack import DeployedStack, account_of, find_stack
+from ecr_warden_cli.account.stack import DeployedStack, account_of, find_stack, usual_session
 from ecr_warden_cli.caused import Caused, error_as_json
 from ecr_warden_cli.local.patterns import is_enabled, matches
 from ecr_warden_cli.local.template import Resource, Template, logical_id
@@ -84,7 +83,8 @@ class AccountReplay:
     def _image_action(self, event: dict[str, Any], caused: Caused) -> None:
         push = parse_image_action(event)
         with self._recorded(push, ImageActionPorts, caused) as ports:
-            enforce_tag_rules(push, policy=self._policy, ports=ports)
+            handled = enforce_tag_rules(push, policy=self._policy, ports=ports)
+        _decided(caused, type(handled.decision).__name__, handled.reason, handled.outcome)
 
     def _image_scan(self, event: dict[str, Any], caused: Caused) -> None:
         scan = parse_scan_event(event)
@@ -92,12 +92,16 @@ class AccountReplay:
             stack = self._stack(scan.region)
             if stack is None or not stack.scan_table:
                 ports.states = self._memory
-            judge_scan(scan, policy=self._policy, ports=ports)
+            judged = judge_scan(scan, policy=self._policy, ports=ports)
+        _decided(caused, judged.decision, judged.reason, judged.outcome)
 
     def _registry_event(self, event: dict[str, Any], caused: Caused) -> None:
         happened = parse_registry_event(event)
         with self._recorded(happened, ImageScanPorts, caused) as ports:
-            tell_registry_event(happened, policy=self._policy, ports=ports)
+            told = tell_registry_event(happened, policy=self._policy, ports=ports)
+        caused.decisions.append(
+            _decision(told.decision, told.reason, told.outcome_ids[0] if told.outcome_ids else None)
+        )
 
     def _repository_created(self, event: dict[str, Any], caused: Caused) -> None:
         creation = parse_repository_creation(event)
@@ -109,13 +113,14 @@ class AccountReplay:
                 # Whoever replays an event is to hear of whatever fails.
                 delivery=_LAST,
             )
+        _decided(caused, configured.decision, configured.reason, configured.outcome)
         if configured.failures:
             raise IncompleteError("; ".join(configured.failures))
 
     def _check_account(self, account: str) -> None:
         """Refuse an event of another account: its repository's name may exist in this one too."""
         if self._account is None:
-            self._account = account_of(boto3.session.Session())
+            self._account = account_of(usual_session())
         if account != self._account:
             raise WrongAccountError(
                 f"the event is of account {account}, the credentials are of {self._account}: nothing was done"
@@ -151,13 +156,22 @@ class AccountReplay:
 
     def _stack(self, region: str) -> DeployedStack | None:
         if region not in self._stacks:
-            self._stacks[region] = find_stack(boto3.session.Session(), self._stack_name, region)
+            self._stacks[region] = find_stack(usual_session(), self._stack_name, region)
             if self._stacks[region] is None:
                 self._say(
                     f"no stack {self._stack_name} in {region}: changes are recorded in {journal_path()}, and "
                     "nobody is told"
                 )
         return self._stacks[region]
+
+
+def _decided(caused: Caused, decision: str, reason: str, outcome: Outcome | None) -> None:
+    caused.decisions.append(_decision(decision, reason, None if outcome is None else outcome.id))
+
+
+def _decision(decision: str, reason: str, outcome_id: str | None) -> dict[str, Any]:
+    """Give what the function would answer."""
+    return {"decision": decision, "reason": reason, "outcome_id": outcome_id}
 
 
 def _function_settings(stack: DeployedStack | None) -> ImageScanSettings:

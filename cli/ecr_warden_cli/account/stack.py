@@ -1,5 +1,6 @@
 """The product's stack in an account and Region, found by its name."""
 
+import os
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -59,11 +60,20 @@ def account_of(session: boto3.session.Session) -> str:
         return str(client.get_caller_identity()["Account"])
 
 
+def usual_session(region: str | None = None) -> boto3.session.Session:
+    """Give a session of the usual credentials, in a Region, or else in the environment's or the profile's."""
+    # boto3 does not read AWS_REGION, as other SDKs do, and Lambda's own environment has.
+    named = region or os.environ.get("AWS_DEFAULT_REGION") or os.environ.get("AWS_REGION")
+    return boto3.session.Session(region_name=named)
+
+
 def open_session(region: str | None) -> tuple[boto3.session.Session, str]:
-    """Open the usual credentials' account in a Region, or else in the session's; raises ``AwsError``."""
+    """Open a usual session, and give its Region; raises ``NoRegionError`` and ``AwsError``."""
     with translated("reading the AWS configuration"):
-        session = boto3.session.Session()
-        found = region or session.region_name
+        session = usual_session(region)
+        found = session.region_name
     if found is None:
-        raise NoRegionError("no Region: give --region, set AWS_DEFAULT_REGION, or name one in the profile")
+        raise NoRegionError(
+            "no Region: give --region, set AWS_DEFAULT_REGION or AWS_REGION, or name one in the profile"
+        )
     return session, found

@@ -121,6 +121,8 @@ def _section_lines(name: str, section: Section, explanation: Explanation, file: 
 
 
 def _excepted_lines(explanation: Explanation, file: str) -> Iterator[str]:
+    if not explanation.vulnerability_exceptions:
+        yield "  exceptions of vulnerabilities: none"
     for exception in explanation.vulnerability_exceptions:
         package = "" if exception.package is None else f" of {exception.package}"
         repository = "" if exception.repository is None else f" in {exception.repository}"

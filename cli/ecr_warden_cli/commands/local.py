@@ -5,7 +5,7 @@ import signal
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -19,6 +19,13 @@ if TYPE_CHECKING:
     from ecr_warden_cli.local.stack import LocalStack
 
 _PAUSE_SECONDS = 0.2
+# Events that are told whatever the policy says and the registry has, by the Region that they are of.
+_SAMPLES: Final = {
+    "us-east-1": "ecr_replication_action_failed",
+    "us-west-2": "eventbridge_cloudtrail_PolicyExecutionEvent",
+    "eu-central-1": "ecr_pull_through_cache_action_failed",
+}
+_SAMPLES_ACCOUNT: Final = "123456789012"
 
 
 @click.command()
@@ -26,7 +33,7 @@ _PAUSE_SECONDS = 0.2
 @json_option
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", default=4566, show_default=True, help="The port to listen on; 0 takes a free one.")
-@click.option("--account", default="123456789012", show_default=True, help="The account's number.")
+@click.option("--account", default=_SAMPLES_ACCOUNT, show_default=True, help="The account's number.")
 @click.option("--region", default="us-east-1", show_default=True, help="The Region.")
 @click.option(
     "--sam-template",
@@ -102,10 +109,15 @@ An AWS with the stack ecr-warden in it listens on {url} (account {account}). In 
   aws ecr create-repository --repository-name prod/api
   aws ecr put-image --repository-name prod/api --image-tag latest --image-manifest '{{"schemaVersion": 2,
     "mediaType": "application/vnd.oci.image.manifest.v1+json", "config": {{}}, "layers": []}}'
-  ecr-warden replay --aws events/ecr_image_action_push.json
-
+{_sample_line(account, region)}
 What the functions do is shown here. Ctrl-C stops it.
 """)
+
+
+def _sample_line(account: str, region: str) -> str:
+    """Give the line that replays a sample; empty where none is of the account and the Region."""
+    sample = _SAMPLES.get(region) if account == _SAMPLES_ACCOUNT else None
+    return f"  .venv/bin/ecr-warden replay --aws events/{sample}.json\n" if sample else ""
 
 
 def _wait_for_ever() -> None:

@@ -7,13 +7,13 @@ from typing import Any
 from rich.console import Console
 from rich.padding import Padding
 from rich.panel import Panel
-from rich.table import Table
 from rich.text import Text
 
 from ecr_warden_cli.caused import Caused, Message
 
 _SLACK_LINK = re.compile(r"<(https://[^|>]+)\|([^>]+)>")
 _SHORT = 120
+_INDENT = 12
 # What is tried again, and what never came to a function.
 _NOT_DONE = {"Retried", "Repeated"}
 _COLOURS = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "blue", "info": "dim"}
@@ -65,18 +65,18 @@ def _show_messages(out: Console, caused: Caused) -> None:
             _line(out, "told", f"{channel}: {_title(message)}")
             continue
         _line(out, "told", channel)
-        out.print(Padding(Panel(Text(_text(message)), expand=False), (0, 0, 0, 12)))
+        out.print(Padding(Panel(Text(_text(message)), expand=False), (0, 0, 0, _INDENT)))
     if caused.outcomes and not caused.messages:
         _line(out, "told", "nobody (it was told before, or no route takes it)", style="dim")
 
 
 def _line(out: Console, label: str, text: str, style: str = "") -> None:
-    # A grid keeps what does not fit into one line under its own beginning.
-    grid = Table.grid(padding=(0, 1))
-    grid.add_column(width=9)
-    grid.add_column(overflow="fold")
-    grid.add_row(Text(label, "dim"), Text(text, style))
-    out.print(Padding(grid, (0, 0, 0, 2), expand=False))
+    # What does not fit into one line stays under its own beginning; a table would fill lines up with blanks.
+    width = max(out.width - _INDENT, 1)
+    for number, line in enumerate(Text(text, style).wrap(out, width, overflow="fold")):
+        line.rstrip()
+        beginning = "" if number else f"  {label}"
+        out.print(Text.assemble((beginning.ljust(_INDENT), "dim"), line))
 
 
 def _change(change: dict[str, object]) -> str:

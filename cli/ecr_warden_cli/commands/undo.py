@@ -46,7 +46,7 @@ def undo(changes: tuple[str, ...], *, yes: bool, as_json: bool, region: str | No
         results = _undone(changes, account, yes=yes, is_shown=not as_json)
     if as_json:
         click.echo(to_json({"changes": [_as_json(result) for result in results]}))
-    raise SystemExit(int(not all(result.status.is_well for result in results)))
+    raise SystemExit(int(not all(result.status.is_taken_back for result in results)))
 
 
 def _undone(

@@ -41,6 +41,7 @@ from ecr_warden_cli.policy.model import (
 )
 from ecr_warden_cli.policy.problems import Problem
 from ecr_warden_cli.policy.scan_gate_consistency import scan_gate_problems
+from ecr_warden_cli.policy.scan_gate_model import WHOLE_NUMBER
 from ecr_warden_cli.policy.scan_gate_values import scan_gate
 from ecr_warden_cli.policy.settings_consistency import lifecycle_section_problems, registry_problems
 from ecr_warden_cli.policy.source import Path, Source, read_source
@@ -128,6 +129,9 @@ def _problem(details: ErrorDetails, source: Source, file: str) -> Problem:
 def _message(details: ErrorDetails, path: Path) -> str:
     # An item of a list has no name of its own.
     name = next((part for part in reversed(path) if isinstance(part, str)), "the policy")
+    if details["type"] == WHOLE_NUMBER:
+        # A severity alone does not say of what: several keys have one.
+        name = ".".join(map(str, path[-2:]))
     match details["type"]:
         case "extra_forbidden":
             return _unknown_key(name, details["loc"])

@@ -1,9 +1,11 @@
 """The model of the section about what scans find."""
 
 import difflib
+from collections.abc import Callable
 from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, StrictBool
+from pydantic_core import PydanticCustomError
 
 from ecr_warden.domain.finding_summary import FindingSeverity
 from ecr_warden_cli.policy.base import LastDay, Model, RepositoryGlob, Text
@@ -11,6 +13,8 @@ from ecr_warden_cli.policy.base import LastDay, Model, RepositoryGlob, Text
 _GLOB_CHARACTERS: Final = frozenset("*?[]")
 # Ten years: who wants to wait longer has no limit for the severity.
 _MOST_GRACE_DAYS: Final = 3_650
+# The type of errors about numbers by severity.
+WHOLE_NUMBER: Final = "whole_number"
 
 
 def _severity(name: object) -> object:
@@ -20,6 +24,25 @@ def _severity(name: object) -> object:
         hint = f"did you mean {nearest[0]}?" if nearest else f"known here: {', '.join(known)}"
         raise ValueError(f"{name} is no severity of findings: {hint}")
     return name
+
+
+def _some(limits: object) -> object:
+    if limits == {}:
+        raise ValueError("max is empty: give a limit, as in {critical: 0}")
+    return limits
+
+
+def _whole_number(least: int, most: int | None = None) -> Callable[[object], object]:
+    """Refuse what is no whole number of a range, in words that name the range."""
+    wanted = f"{least}" if most is None else f"{least} to {most}"
+
+    def checked(value: object) -> object:
+        # A bool is an int to Python.
+        if type(value) is int and least <= value and (most is None or value <= most):
+            return value
+        raise PydanticCustomError(WHOLE_NUMBER, "expected a whole number from {wanted}", {"wanted": wanted})
+
+    return checked
 
 
 def _vulnerability(text: str) -> str:
@@ -39,8 +62,10 @@ def _package(name: str) -> str:
 
 
 Severity = Annotated[FindingSeverity, BeforeValidator(_severity)]
-MostFindings = Annotated[int, Field(strict=True, ge=0)]
-GraceDays = Annotated[int, Field(strict=True, ge=1, le=_MOST_GRACE_DAYS)]
+MostFindings = Annotated[int, Field(strict=True, ge=0), BeforeValidator(_whole_number(0))]
+GraceDays = Annotated[
+    int, Field(strict=True, ge=1, le=_MOST_GRACE_DAYS), BeforeValidator(_whole_number(1, _MOST_GRACE_DAYS))
+]
 VulnerabilityId = Annotated[Text, AfterValidator(_vulnerability)]
 PackageName = Annotated[Text, AfterValidator(_package)]
 
@@ -63,7 +88,7 @@ class IgnoredVulnerabilityModel(Model):
 class ScanGateModel(Model):
     """What scans may find in an image, and what happens to one in which they find more."""
 
-    max: Annotated[dict[Severity, MostFindings], Field(min_length=1)]
+    max: Annotated[dict[Severity, MostFindings], Field(min_length=1), BeforeValidator(_some)]
     """The most findings of each severity that pass; one that is not named has no limit."""
     fixable_only: StrictBool = False
     """Whether findings count only where a fix is available. What the scanner does not say counts."""

@@ -99,5 +99,5 @@ def _as_json(state: ImageState) -> str:
     text = msgspec.json.encode(state)
     if len(text) > LARGEST_STATE:
         # A thousand findings with very long names: what counts then is how many there are.
-        text = msgspec.json.encode(replace(state, keys=None))
+        text = msgspec.json.encode(replace(state, marks=None))
     return text.decode()

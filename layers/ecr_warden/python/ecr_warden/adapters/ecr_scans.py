@@ -78,17 +78,19 @@ class EcrScans:
             said = f"the scan is {status['status']}, and ECR does not have its findings yet"
             return Scan(_COMING, said)
         is_enhanced = status["status"] == _ACTIVE or bool(found.get("enhancedFindings"))
-        counts = found.get("findingSeverityCounts")
-        return Scan(
+        scan = Scan(
             status=status["status"],
             description=status.get("description", ""),
             completed_at=found.get("imageScanCompletedAt"),
+        )
+        if from_inspector and is_enhanced:
+            # ECR's numbers may be older than Inspector's list.
+            return replace(scan, pages=self._of_inspector(repository_name, image_digest))
+        counts = found.get("findingSeverityCounts")
+        return replace(
+            scan,
             counts=None if counts is None else severity_counts(counts),
-            pages=(
-                self._of_inspector(repository_name, image_digest)
-                if from_inspector and is_enhanced
-                else _pages(what, ask, _of_ecr, answer)
-            ),
+            pages=_pages(what, ask, _of_ecr, answer),
         )
 
     def find(self, finding_arn: str) -> Finding | None:

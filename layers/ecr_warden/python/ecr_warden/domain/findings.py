@@ -78,6 +78,11 @@ class Finding:
         """Tell the finding from others, and find it again in another scan or image."""
         return " ".join((self.id, *sorted({package.name for package in self.packages})))
 
+    @property
+    def mark(self) -> str:
+        """Tell the finding from itself when its severity was another; its severity and its key."""
+        return f"{self.severity.replace(' ', '_')} {self.key}"
+
 
 @dataclass(frozen=True)
 class Page:
@@ -117,3 +122,8 @@ class Scan:
     def has_findings(self) -> bool:
         """Whether the scan is over, so that its findings, or that there are none, can be relied on."""
         return self.status in {"COMPLETE", "ACTIVE"}
+
+
+def key_of(mark: str) -> str:
+    """Give the key of the finding that has a mark."""
+    return mark.partition(" ")[2]

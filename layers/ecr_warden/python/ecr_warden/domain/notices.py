@@ -14,7 +14,13 @@ _REPOSITORY = {
     "incomplete": "New repository is incomplete",
     "would_configure": "New repository differs from the policy",
 }
+_QUARANTINED = {
+    OutcomeKind.IMAGE_VULNERABLE: "it fails the scan gate",
+    OutcomeKind.SCAN_FAILED: "it could not be scanned",
+    OutcomeKind.IMAGE_NOT_SCANNED: "it is not scanned",
+}
 _TITLES = {
+    OutcomeKind.IMAGE_VULNERABLE: "Image fails the scan gate",
     OutcomeKind.IMAGE_RECOVERED: "Image passes the scan gate again",
     OutcomeKind.SCAN_FAILED: "Image could not be scanned",
     OutcomeKind.REPLICATION_FAILED: "Image was not replicated",
@@ -54,17 +60,13 @@ def notice(outcome: Outcome) -> Notice:
 
 
 def _title(outcome: Outcome) -> str:
+    if outcome.changed and outcome.kind in _QUARANTINED:
+        return f"Image quarantined: {_QUARANTINED[outcome.kind]}"
     match outcome.kind:
         case OutcomeKind.TAG_VIOLATION:
             return _DONE[TagAction(outcome.action)] if outcome.changed else "Tag breaks the policy"
         case OutcomeKind.REPOSITORY_CONFIGURED | OutcomeKind.REPOSITORY_INCOMPLETE:
             return _REPOSITORY[outcome.decision]
-        case OutcomeKind.IMAGE_VULNERABLE:
-            return (
-                "Image quarantined: it fails the scan gate"
-                if outcome.changed
-                else "Image fails the scan gate"
-            )
         case OutcomeKind.IMAGE_NOT_SCANNED:
             # One image cannot be scanned, or a repository's are not any more.
             return "Images are not scanned" if outcome.image_digest is None else "Image is not scanned"
@@ -91,7 +93,8 @@ def _facts(outcome: Outcome) -> list[tuple[str, str]]:
         ("Account and Region", f"{outcome.account} {outcome.region}"),
         ("Digest", outcome.image_digest or ""),
         ("Rule", _rule(outcome)),
-        ("Mode", outcome.mode.value),
+        # Without a rule nothing was to be done, in no mode.
+        ("Mode", "" if outcome.rule is None else outcome.mode.value),
         (_when(outcome.kind), outcome.event_time.isoformat()),
         ("Created by", outcome.created_by or ""),
         ("Change", _change_ids(outcome.change_ids)),

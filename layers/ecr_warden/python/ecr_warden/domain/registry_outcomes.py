@@ -23,7 +23,8 @@ ToldEvent = Replication | PullThroughCacheSync | ScanResourceChange | LifecycleR
 _SUCCESS: Final = "SUCCESS"
 _ACTION: Final = "notify"
 _EXPIRE: Final = "expire"
-_DONE: Final = {_EXPIRE: "expired", "transition": "archived"}
+_TRANSITION: Final = "transition"
+_DONE: Final = {_EXPIRE: "expired", _TRANSITION: "archived"}
 # ECR keeps an image until the index that refers to it is gone: nothing is wrong.
 _KEPT_FOR_INDEX: Final = "ImageReferencedByManifestList"
 _SHORT_DIGEST: Final = 19
@@ -172,7 +173,7 @@ def _of_lifecycle_run(event: LifecycleRun, policy: Policy) -> tuple[Outcome, ...
                 "ECR tells of ten images at a time: other messages may be of the same run.",
             )
         ),
-        next_step=_after_run(event.failures),
+        next_step=_after_run(event),
     )
     subject = _Subject(event.repository_name)
     return (_outcome(OutcomeKind.LIFECYCLE_RAN, event, subject, told, policy.mode),)
@@ -182,11 +183,16 @@ def _what_was_done(event: LifecycleRun) -> list[str]:
     by_action: dict[str, list[LifecycleImage]] = {}
     for image in event.images:
         by_action.setdefault(_action_on(image, event.rules), []).append(image)
-    return [
+    said = [
         f"{_by_rules(images, event.rules)} {_DONE.get(action, 'dealt with')} {_images(images)}: "
-        f"{', '.join(map(_name, images))}. {_bytes(images)}"
+        f"{', '.join(map(_name, images))}.{_bytes(images)}"
         for action, images in sorted(by_action.items())
     ]
+    unsaid = [images for images in by_action.values() if not _bytes(images)]
+    if unsaid:
+        of_others = "" if len(unsaid) == len(by_action) else " of the others"
+        said.append(f"ECR does not say{of_others} how many bytes.")
+    return said
 
 
 def _action_on(image: LifecycleImage, rules: Sequence[LifecycleRuleRun]) -> str:
@@ -207,11 +213,12 @@ def _by_rules(images: Iterable[LifecycleImage], rules: Sequence[LifecycleRuleRun
 
 
 def _bytes(images: Sequence[LifecycleImage]) -> str:
+    """Give the sentence about images' bytes, after a blank; empty where ECR says those of none."""
     sizes = [image.size for image in images if image.size is not None]
     if not sizes:
-        return "ECR does not say how many bytes."
+        return ""
     at_least = "" if len(sizes) == len(images) else "at least "
-    return f"These are {at_least}{sum(sizes):,} bytes."
+    return f" These are {at_least}{sum(sizes):,} bytes."
 
 
 def _failures(failures: Sequence[LifecycleImage]) -> list[str]:
@@ -235,12 +242,24 @@ def _is_kept_for_index(image: LifecycleImage) -> bool:
     return image.failure_code == _KEPT_FOR_INDEX
 
 
-def _after_run(failures: Sequence[LifecycleImage]) -> str:
-    if not failures:
-        return "Nothing is left to do."
-    if all(map(_is_kept_for_index, failures)):
+def _after_run(event: LifecycleRun) -> str:
+    actions = {_action_on(image, event.rules) for image in event.images}
+    steps = []
+    if not all(map(_is_kept_for_index, event.failures)):
+        steps.append("Mend what ECR names as the reason: the policy's next run tries these images again.")
+    if not actions <= _DONE.keys():
+        steps.append("Look in the repository what became of the images of which ECR does not say it.")
+    if _TRANSITION in actions:
+        steps.append(
+            "Where somebody still needs an archived image, restore it: aws ecr update-image-storage-class "
+            f"--repository-name {event.repository_name} --image-id imageDigest=DIGEST "
+            "--target-storage-class STANDARD"
+        )
+    if steps:
+        return " ".join(steps)
+    if event.failures:
         return "Nothing is left to do: ECR keeps these images until the image index that has them is gone."
-    return "Mend what ECR names as the reason: the policy's next run tries these images again."
+    return "Nothing is left to do."
 
 
 def _images(images: Sequence[LifecycleImage]) -> str:

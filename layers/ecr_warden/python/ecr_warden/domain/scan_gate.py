@@ -137,11 +137,13 @@ class Judgement:
         How many were read of each severity, those that are not active too.
     worst
         The worst that count, at most ``WORST_SHOWN``, worst first.
-    keys
-        The keys of all that count, worst first; ``None`` where something that may count was not read, or they
-        are more than ``KEYS_KEPT``.
+    marks
+        ``Finding.mark`` of all that count, worst first; ``None`` where something that may count was not read,
+        or they are more than ``KEYS_KEPT``.
     is_complete
         Whether all that may count was read.
+    is_proven
+        Whether an image that fails does so by what was read, and not only by what is not listed.
 
     """
 
@@ -150,8 +152,9 @@ class Judgement:
     counted: Mapping[str, int]
     listed: Mapping[str, int] = field(default_factory=dict)
     worst: tuple[Finding, ...] = ()
-    keys: tuple[str, ...] | None = None
+    marks: tuple[str, ...] | None = None
     is_complete: bool = False
+    is_proven: bool = False
 
 
 def judge_counts(counts: Mapping[str, int], gate: Gate) -> Judgement:
@@ -188,7 +191,7 @@ class _Tally:
         self._inactive: Counter[str] = Counter()
         self._counted: Counter[str] = Counter()
         self._worst: list[tuple[tuple[float, ...], str, int, Finding]] = []
-        self._keys: dict[str, int] = {}
+        self._marks: dict[str, int] = {}
 
     def add(self, finding: Finding) -> None:
         self._seen[finding.severity] += 1
@@ -198,8 +201,8 @@ class _Tally:
         if not self._gate.counts(finding):
             return
         self._counted[finding.severity] += 1
-        if len(self._keys) <= KEYS_KEPT:
-            self._keys.setdefault(finding.key, rank_of(finding.severity))
+        if len(self._marks) <= KEYS_KEPT:
+            self._marks.setdefault(finding.mark, rank_of(finding.severity))
         self._keep_if_worst(finding)
 
     def _keep_if_worst(self, finding: Finding) -> None:
@@ -253,15 +256,16 @@ class _Tally:
             # The registry says that there are more than it lists: of those nothing speaks for the image.
             counted += unread
         is_complete = not unread and (is_read or unread is not None)
-        keys = sorted(self._keys, key=lambda key: (self._keys[key], key))
+        marks = sorted(self._marks, key=lambda mark: (self._marks[mark], mark))
         return Judgement(
             has_failed=self._gate.fails(counted),
             counts=dict((self._seen | Counter(self._totals or {})) - self._inactive),
             counted=dict(counted),
             listed=dict(self._seen),
             worst=tuple(item[-1] for item in sorted(self._worst, key=lambda item: item[:3], reverse=True)),
-            keys=tuple(keys) if is_complete and len(keys) <= KEYS_KEPT else None,
+            marks=tuple(marks) if is_complete and len(marks) <= KEYS_KEPT else None,
             is_complete=is_complete,
+            is_proven=self._gate.fails(self._counted),
         )
 
 

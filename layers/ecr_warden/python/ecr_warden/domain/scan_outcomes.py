@@ -44,8 +44,8 @@ def is_news(state: ImageState, judgement: Judgement, gate: Gate) -> bool:
     """
     if not state.has_failed:
         return True
-    if judgement.keys is not None and state.keys is not None:
-        return not set(judgement.keys) <= set(state.keys)
+    if judgement.marks is not None and state.marks is not None:
+        return not set(judgement.marks) <= set(state.marks)
     return any(
         count > state.counts.get(severity, 0)
         for severity, count in judgement.counts.items()
@@ -54,21 +54,21 @@ def is_news(state: ImageState, judgement: Judgement, gate: Gate) -> bool:
 
 
 def compare(
-    keys: tuple[str, ...] | None, before: tuple[str, ...] | None, compared_with: str
+    marks: tuple[str, ...] | None, before: tuple[str, ...] | None, compared_with: str
 ) -> FindingChanges | None:
     """Say what is otherwise than before; ``None`` where either is not known in full."""
-    if keys is None or before is None:
+    if marks is None or before is None:
         return None
-    now, then = set(keys), set(before)
-    new = [key for key in keys if key not in then]
-    fixed = [key for key in before if key not in now]
+    now, then = set(marks), set(before)
+    new = [mark for mark in marks if mark not in then]
+    fixed = [mark for mark in before if mark not in now]
     return FindingChanges(
         compared_with=compared_with,
         new=len(new),
         fixed=len(fixed),
         still_there=len(now & then),
-        new_ids=tuple(_cut(key) for key in new[:_IDS_SHOWN]),
-        fixed_ids=tuple(_cut(key) for key in fixed[:_IDS_SHOWN]),
+        new_ids=tuple(_cut(mark) for mark in new[:_IDS_SHOWN]),
+        fixed_ids=tuple(_cut(mark) for mark in fixed[:_IDS_SHOWN]),
     )
 
 
@@ -106,8 +106,11 @@ def vulnerable(news: GateNews) -> Outcome:
         f"{image_name(news.event)} fails the scan gate: {_too_many(exceeded, judgement, gate)}.",
         _filters(gate),
     ]
-    if news.unlisted is not None:
-        said.append(f"Which ones they are is not known: {news.unlisted}.")
+    unlisted = news.unlisted
+    if unlisted is None and not judgement.worst:
+        unlisted = "ECR counts them, and lists none"
+    if unlisted is not None:
+        said.append(f"Which ones they are is not known: {unlisted}.")
     elif not judgement.is_complete:
         said.append("Not all findings could be looked at, and these are too many already.")
     return _outcome(
@@ -175,7 +178,7 @@ def _id(kind: OutcomeKind, news: GateNews) -> str:
     nothing new is taken for told where the memory of an image was lost.
     """
     event, judgement = news.event, news.judgement
-    found = sha256(repr((judgement.keys, sorted(judgement.counts.items()))).encode()).hexdigest()
+    found = sha256(repr((judgement.marks, sorted(judgement.counts.items()))).encode()).hexdigest()
     about = (event.account, event.region, str(news.state.told + 1), found)
     return outcome_id(
         kind, event_id="", repository=event.repository_name, image_digest=event.image_digest, about=about
@@ -201,16 +204,17 @@ def _too_many(exceeded: Iterable[str], judgement: Judgement, gate: Gate) -> str:
 
 
 def _filters(gate: Gate) -> str:
+    """Say what does not count; what the scanner does not say of a finding does."""
     what = []
     if gate.fixable_only:
-        what.append("have a fix")
+        what.append("have no fix")
     if gate.exploitable_only:
-        what.append("have a known exploit")
+        what.append("have no known exploit")
     if gate.min_epss is not None:
-        what.append(f"have an EPSS score of {gate.min_epss:g} or more")
+        what.append(f"have an EPSS score under {gate.min_epss:g}")
     if gate.grace:
-        what.append("are older than their days of grace")
-    return f"Counted are those that {', '.join(what)}." if what else ""
+        what.append("are in their days of grace")
+    return f"Not counted are findings that {', or '.join(what)}." if what else ""
 
 
 def _with_changes(said: list[str], changes: FindingChanges | None) -> str:

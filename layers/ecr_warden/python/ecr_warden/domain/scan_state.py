@@ -29,8 +29,8 @@ class ImageState:
         Whether the gate failed.
     as_of
         Until when what is known of the image is true; events from before are not news.
-    keys
-        The ``Finding.key`` of what counted against the gate; ``None`` where not all was read.
+    marks
+        The ``Finding.mark`` of what counted against the gate; ``None`` where not all was read.
     counts
         How many findings there were of each severity.
     untold
@@ -46,7 +46,7 @@ class ImageState:
     version: int = 0
     has_failed: bool = False
     as_of: datetime | None = None
-    keys: tuple[str, ...] | None = None
+    marks: tuple[str, ...] | None = None
     counts: Mapping[str, int] = field(default_factory=dict)
     untold: Outcome | None = None
     holder: str | None = None

@@ -10,6 +10,7 @@ from typing import Final
 
 from ecr_warden.domain.exemption import EXEMPT_TAG, is_exempt
 from ecr_warden.domain.finding_summary import FindingChanges
+from ecr_warden.domain.findings import Scan
 from ecr_warden.domain.images import StoredImage
 from ecr_warden.domain.outcomes import Outcome
 from ecr_warden.domain.policy import Mode, Policy, ScanAction
@@ -92,6 +93,8 @@ class _Judging:
     def _try(self) -> Judged | None:
         """Judge once; ``None`` where another event's judgement came between."""
         state = self._settled(self.ports.states.read(self._key))
+        if state is None:
+            return None
         if self.gated is None:
             return _ungated(self.event)
         weighed = weigh(self.event, self.gated.gate, state, self.ports)
@@ -107,19 +110,25 @@ class _Judging:
         resource_tags = self.ports.registry.resource_tags(self.event.repository_name)
         if is_exempt(resource_tags, _SECTION):
             return Judged("Exempt", f"the resource tag {EXEMPT_TAG} exempts the repository from {_SECTION}")
+        if not weighed.judgement.has_failed and self._is_archived():
+            # Inspector closes the findings of what is archived: that is no recovery.
+            return Judged("Archived", "the image is archived: it cannot be pulled, and is not scanned")
         untold = self._outcome(weighed, gated, state, owner_of(resource_tags))
         known = replace(
             _known(state, weighed),
             version=state.version + 1,
             untold=untold,
             told=state.told + 1,
-            holder=self.event.event_id,
-            held_until=self.ports.now() + _HELD,
         )
+        known = self._held(known)
         if not self.ports.states.write(self._key, known):
             return None
-        told, _ = self._settle(known, untold)
+        told, _ = self._settle(known, untold, _wanted(gated))
         return Judged("Failed" if known.has_failed else "Recovered", told.reason, told)
+
+    def _is_archived(self) -> bool:
+        found = self.ports.storage.images(self.event.repository_name, [self.event.image_digest])
+        return any(image.is_archived for image in found)
 
     @property
     def _image(self) -> str:
@@ -141,20 +150,50 @@ class _Judging:
             return Judged("Known", "the image fails the gate, as people were told; nothing is new")
         return Judged("Passed", "what the scanner found passes the gate")
 
-    def _settled(self, state: ImageState) -> ImageState:
+    def _settled(self, state: ImageState) -> ImageState | None:
         """Do and tell what was decided before, and not done or told to the end.
 
-        What another event's handling is at is left to it, until it must have died.
+        What another event's handling is at is left to it, until it must have died. ``None``: somebody else
+        took it over in this moment.
         """
-        if state.untold is None:
+        untold = state.untold
+        if untold is None:
             return state
-        is_held = state.held_until is not None and self.ports.now() < state.held_until
-        if is_held and state.holder != self.event.event_id:
-            return state
-        return self._settle(state, state.untold)[1]
+        if state.holder != self.event.event_id:
+            if state.held_until is not None and self.ports.now() < state.held_until:
+                return state
+            state = self._held(replace(state, version=state.version + 1))
+            if not self.ports.states.write(self._key, state):
+                return None
+        # It may be days since it was decided.
+        wanted = _wanted(self.gated)
+        if wanted.quarantine and not self._fails_still():
+            wanted = Wanted(quarantine=False)
+        return self._settle(state, untold, wanted)[1]
 
-    def _settle(self, state: ImageState, untold: Outcome) -> tuple[Outcome, ImageState]:
-        told = act_and_publish(untold, self.ports, _wanted(self.gated))
+    def _held(self, state: ImageState) -> ImageState:
+        return replace(state, holder=self.event.event_id, held_until=self.ports.now() + _HELD)
+
+    def _fails_still(self) -> bool:
+        """Tell whether the image fails today's gate, by what is listed now; what is not known does not."""
+        if self.gated is None:
+            return False
+        gate = self.gated.gate
+        scan = self._read(self.event.image_digest, gate)
+        if scan.status == "IMAGE_ARCHIVED":
+            # That was begun: what is left of it is looked at by itself.
+            return True
+        if not scan.has_findings or not judge_findings(scan.pages, gate, scan.counts).has_failed:
+            return False
+        resource_tags = self.ports.registry.resource_tags(self.event.repository_name)
+        return not is_exempt(resource_tags, _SECTION)
+
+    def _read(self, image_digest: str, gate: Gate) -> Scan:
+        from_inspector = gate.min_epss is not None
+        return self.ports.scans.read(self.event.repository_name, image_digest, from_inspector=from_inspector)
+
+    def _settle(self, state: ImageState, untold: Outcome, wanted: Wanted) -> tuple[Outcome, ImageState]:
+        told = act_and_publish(untold, self.ports, wanted)
         settled = replace(
             state,
             untold=None,
@@ -180,16 +219,16 @@ class _Judging:
 
     def _changes(self, judgement: Judgement, gated: GateRule, state: ImageState) -> FindingChanges | None:
         """Compare with the last scan of this image or, at its first, with the image before it."""
-        if judgement.keys is None:
+        if judgement.marks is None:
             return None
         if state.version:
-            return compare(judgement.keys, state.keys, _LAST_SCAN)
+            return compare(judgement.marks, state.marks, _LAST_SCAN)
         previous = self._previous()
         if previous is None:
             return None
         name = previous.tags[0] if previous.tags else previous.digest
         return compare(
-            judgement.keys, self._keys_of(previous, gated.gate), f"the image pushed before it, {name}"
+            judgement.marks, self._marks_of(previous, gated.gate), f"the image pushed before it, {name}"
         )
 
     def _previous(self) -> StoredImage | None:
@@ -200,14 +239,12 @@ class _Judging:
             return None
         return previous_image(images, self.event.image_digest)
 
-    def _keys_of(self, image: StoredImage, gate: Gate) -> tuple[str, ...] | None:
+    def _marks_of(self, image: StoredImage, gate: Gate) -> tuple[str, ...] | None:
         try:
-            scan = self.ports.scans.read(
-                self.event.repository_name, image.digest, from_inspector=gate.min_epss is not None
-            )
+            scan = self._read(image.digest, gate)
         except ImageGoneError:
             return None
-        return judge_findings(scan.pages, gate, scan.counts).keys if scan.has_findings else None
+        return judge_findings(scan.pages, gate, scan.counts).marks if scan.has_findings else None
 
 
 def _is_told(state: ImageState, judgement: Judgement, gated: GateRule) -> bool:
@@ -218,7 +255,7 @@ def _is_told(state: ImageState, judgement: Judgement, gated: GateRule) -> bool:
 
 def _says_more(state: ImageState, judgement: Judgement) -> bool:
     """Tell whether all that counts was read before, of an image that fails as it did, and now it was not."""
-    return state.has_failed and judgement.has_failed and judgement.keys is None and state.keys is not None
+    return state.has_failed and judgement.has_failed and judgement.marks is None and state.marks is not None
 
 
 def _known(state: ImageState, evidence: Evidence) -> ImageState:
@@ -228,7 +265,7 @@ def _known(state: ImageState, evidence: Evidence) -> ImageState:
         state,
         has_failed=judgement.has_failed,
         as_of=evidence.as_of,
-        keys=judgement.keys,
+        marks=judgement.marks,
         counts=dict(judgement.counts),
     )
 

@@ -23,6 +23,7 @@ _SHOWN: Final = 5
 _STANDARD: Final = "STANDARD"
 _ARCHIVE: Final = "ARCHIVE"
 _CHILDREN: Final = "children"
+_NOT_FOUND_OUT: Final = "it could not be found out"
 
 
 class QuarantinePorts(Protocol):
@@ -49,12 +50,14 @@ class QuarantinePorts(Protocol):
 class Wanted:
     """What the rule wants done now; when an outcome was decided, the policy may have been another.
 
-    ``platforms``: whether an image is quarantined that an index has among its platforms.
+    ``platforms``: whether an image is quarantined that an index has among its platforms. ``why_not``: why it
+    is not wanted, if it is not.
     """
 
     quarantine: bool
     even_in_use: bool = False
     platforms: bool = True
+    why_not: str = "by now the image passes, or the policy does not ask for it any more"
 
 
 @dataclass(frozen=True)
@@ -85,9 +88,9 @@ def quarantine_image(outcome: Outcome, ports: QuarantinePorts, wanted: Wanted) -
         if not found:
             return _unchanged("the image does not exist any more")
         if found[0].is_archived:
-            return quarantine.go_on()
+            return quarantine.go_on(wanted)
         if not wanted.quarantine:
-            return _unchanged("by now the policy does not ask for it any more")
+            return _unchanged(wanted.why_not)
         return _begin(quarantine, found[0], wanted)
     except RefusedError as error:
         return Quarantined(
@@ -102,9 +105,8 @@ def _begin(quarantine: "_Quarantine", image: StoredImage, wanted: Wanted) -> Qua
     try:
         plan = plan_quarantine(image, ports.storage.indexes(outcome.repository))
     except RefusedError as error:
-        if not wanted.even_in_use:
-            return _in_use((f"it could not be found out: {error}",), outcome)
-        plan = plan_quarantine(image, ())
+        # Workloads may be interrupted, if the rule says so; other people's indexes may not.
+        return _in_use((f"it could not be found out: {error}",), outcome)
     if plan.is_platform and not wanted.platforms:
         return _unchanged("it is one of the platforms, or an attestation, of an image index")
     if len(plan.indexes) > 1:
@@ -114,8 +116,16 @@ def _begin(quarantine: "_Quarantine", image: StoredImage, wanted: Wanted) -> Qua
             what=f"It was NOT quarantined, as {len(plan.indexes)} tagged indexes have it: {names}.",
             next_step="Push mended images under these tags.",
         )
-    users = () if wanted.even_in_use else ports.usage.who_uses(outcome.repository, plan.digests, plan.tags)
+    users = () if wanted.even_in_use else quarantine.users(plan)
     return _in_use(users, outcome) if users else quarantine.carry_out(plan)
+
+
+def entry_of(outcome: Outcome, digest: str) -> str:
+    """Give the id of the journal's entry about an image that an outcome asks to quarantine.
+
+    The outcome's id is the same for each try, and another once there is something new to tell.
+    """
+    return change_id(event_id=outcome.id, repository=outcome.repository, setting=digest)
 
 
 class _Ended(Enum):
@@ -138,24 +148,55 @@ class _Quarantine:
     def __post_init__(self) -> None:
         object.__setattr__(self, "digest", self.outcome.image_digest or "")
 
-    def go_on(self) -> Quarantined:
+    def users(self, plan: QuarantinePlan) -> tuple[str, ...]:
+        """Name the workloads that use any of what would be archived."""
+        children = self.ports.storage.images(self.outcome.repository, plan.children) if plan.children else ()
+        own = tuple(tag for child in children for tag in child.tags)
+        tags = tuple(dict.fromkeys((*plan.tags, *own)))
+        return self.ports.usage.who_uses(self.outcome.repository, plan.digests, tags)
+
+    def go_on(self, wanted: Wanted) -> Quarantined:
         """Answer for an image that is archived already: our own doing, which is gone on with, or others'."""
         recorded = self.ports.journal.find(self._id(self.digest))
         if recorded is None:
             return _unchanged("it is archived already, and cannot be pulled")
-        children = (recorded.change.after or {}).get(_CHILDREN)
-        return self._archive_all(tuple(children) if isinstance(children, Mapping) else (), ())
+        named = (recorded.change.after or {}).get(_CHILDREN)
+        children = tuple(named) if isinstance(named, Mapping) else ()
+        known = self.ports.journal.progress_of([self._id(child) for child in children])
+        missing = tuple(child for child in children if known.get(self._id(child)) is not Progress.DONE)
+        left = self._not_to_follow(missing, wanted) if missing else ()
+        said = f"Left alone, as by now they are needed or not to follow: {_some(left)}." if left else ""
+        return self._archive_all(tuple(child for child in children if child not in left), said)
+
+    def _not_to_follow(self, children: tuple[str, ...], wanted: Wanted) -> tuple[str, ...]:
+        """Give the children that are to stay by now: it may be days since they were to follow."""
+        if not wanted.quarantine:
+            return children
+        try:
+            indexes = self.ports.storage.indexes(self.outcome.repository)
+        except RefusedError:
+            return children
+        shared = tuple(
+            child for child in children if any(index.tags and child in of for index, of in indexes)
+        )
+        own = tuple(child for child in children if child not in shared)
+        plan = QuarantinePlan(own, shared, (), own, ())
+        if own and not wanted.even_in_use and self.users(plan):
+            return children
+        return shared
 
     def carry_out(self, plan: QuarantinePlan) -> Quarantined:
         """Archive what is planned."""
-        done = self._archive_all(plan.children, plan.shared)
+        shared = plan.shared
+        said = f"Left alone, as another tagged index has them too: {_some(shared)}." if shared else ""
+        done = self._archive_all(plan.children, said)
         if done.changed and plan.indexes:
             tag = f"{self.outcome.repository}:{plan.indexes[0].tags[0]}"
             what = f"{done.what} It is a platform of {tag}, which cannot be pulled on that platform now."
             return Quarantined(done.changed, what, done.next_step, done.change_ids)
         return done
 
-    def _archive_all(self, children: tuple[str, ...], shared: tuple[str, ...]) -> Quarantined:
+    def _archive_all(self, children: tuple[str, ...], left: str) -> Quarantined:
         digests = (self.digest, *children)
         # In this order: what another handling of the event does in between is then known to be ours.
         stored = {
@@ -176,7 +217,7 @@ class _Quarantine:
                     entries.append(self._id(child))
             except RefusedError:
                 refused.append(child)
-        return _done(tuple(entries), shared, refused)
+        return _done(tuple(entries), left, refused)
 
     def _archive(
         self,
@@ -191,7 +232,7 @@ class _Quarantine:
         if image is None:
             return _Ended.GONE
         if progress is Progress.DONE:
-            return _Ended.OURS if image.is_archived else _Ended.RESTORED
+            return _Ended.OURS if image.is_archived or self._is_archived(digest) else _Ended.RESTORED
         if image.is_archived and progress is Progress.NEW:
             return _Ended.OF_OTHERS
         if not image.is_archived:
@@ -207,9 +248,13 @@ class _Quarantine:
         self.ports.journal.finish(entry)
         return _Ended.OURS
 
+    def _is_archived(self, digest: str) -> bool:
+        """Look again: another handling may have archived it since it was looked at."""
+        found = self.ports.storage.images(self.outcome.repository, [digest])
+        return any(image.is_archived for image in found)
+
     def _id(self, digest: str) -> str:
-        # The outcome's id is the same for each try, and another once there is something new to tell.
-        return change_id(event_id=self.outcome.id, repository=self.outcome.repository, setting=digest)
+        return entry_of(self.outcome, digest)
 
     def _change(self, digest: str, entry: str, children: tuple[str, ...]) -> Change:
         outcome = self.outcome
@@ -235,12 +280,12 @@ def _unchanged(why: str) -> Quarantined:
     return Quarantined(changed=False, what=f"Nothing was changed: {why}.")
 
 
-def _done(entries: tuple[str, ...], shared: Sequence[str], refused: Sequence[str]) -> Quarantined:
+def _done(entries: tuple[str, ...], left: str, refused: Sequence[str]) -> Quarantined:
     what = "It was quarantined: ECR archived it, so that it cannot be pulled under any tag or digest."
     if len(entries) > 1:
         what += f" So were {len(entries) - 1} images of its platforms."
-    if shared:
-        what += f" Left alone, as another tagged index has them too: {_some(shared)}."
+    if left:
+        what += f" {left}"
     if refused:
         what += f" ECR refused to archive these of its platforms: {_some(refused)}."
     # Of an index, that takes back its platforms' too.
@@ -254,7 +299,9 @@ def _done(entries: tuple[str, ...], shared: Sequence[str], refused: Sequence[str
 def _in_use(users: Sequence[str], outcome: Outcome) -> Quarantined:
     return Quarantined(
         changed=False,
-        what=f"It was NOT quarantined, as it is or may be in use: {_some(users, '; ')}.",
+        what=f"It was NOT quarantined, as {_some(users, '; ')}."
+        if all(user.startswith(_NOT_FOUND_OUT) for user in users)
+        else f"It was NOT quarantined, as it is in use: {_some(users, '; ')}.",
         next_step="Deploy a mended image there first, then archive this one: aws ecr "
         f"update-image-storage-class --repository-name {outcome.repository} "
         f"--image-id imageDigest={outcome.image_digest} --target-storage-class ARCHIVE",

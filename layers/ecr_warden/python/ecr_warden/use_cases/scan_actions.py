@@ -58,8 +58,8 @@ def act_and_publish(decided: Outcome, ports: JudgingPorts, wanted: Wanted) -> Ou
         id=_id_when_changed(decided) if acted.changed else decided.id,
         changed=acted.changed,
         reason=_joined(decided.reason, acted.what),
-        next_step=_joined(decided.next_step, acted.next_step),
-        severity=Severity.CRITICAL if acted.is_in_use else decided.severity,
+        next_step=_next_step(decided, acted),
+        severity=_severity(decided, acted),
         change_ids=acted.change_ids,
     )
     ports.publisher.publish(told)
@@ -81,6 +81,20 @@ def _act(decided: Outcome, ports: JudgingPorts, wanted: Wanted) -> Quarantined:
             "quarantined, unless it is in use.",
         )
     return quarantine_image(decided, ports, wanted)
+
+
+def _next_step(decided: Outcome, acted: Quarantined) -> str:
+    if acted.changed and decided.kind is not OutcomeKind.IMAGE_VULNERABLE:
+        # An archived image is not scanned.
+        return _joined(acted.next_step, decided.next_step)
+    return _joined(decided.next_step, acted.next_step)
+
+
+def _severity(decided: Outcome, acted: Quarantined) -> Severity:
+    if acted.is_in_use:
+        return Severity.CRITICAL
+    is_milder = decided.severity not in {Severity.CRITICAL, Severity.HIGH}
+    return Severity.HIGH if acted.changed and is_milder else decided.severity
 
 
 def _id_when_changed(decided: Outcome) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
-from ecr_warden.domain.findings import Scan
+from ecr_warden.domain.findings import Scan, key_of
 from ecr_warden.domain.scan_events import FindingEvent, ImageScan
 from ecr_warden.domain.scan_gate import Gate, Judgement, judge_counts, judge_findings
 from ecr_warden.domain.scan_state import ImageState
@@ -115,16 +115,20 @@ class _Weighing:
         return self.ports.scans.read(event.repository_name, event.image_digest, from_inspector=from_inspector)
 
     def _read_from_inspector(self) -> Judgement:
-        """Judge by all that Inspector lists; ECR's numbers, which may be older, have no part in it."""
+        """Judge by all that Inspector lists."""
         scan = self._read(from_inspector=True)
         if not scan.has_findings:
             raise self._not_ready(_said(scan))
-        return judge_findings(scan.pages, self.gate, None, to_the_end=True)
+        return judge_findings(scan.pages, self.gate, scan.counts, to_the_end=True)
 
     def _is_older_than(self, registry: Scan) -> bool:
         """Tell whether the registry surely knows what the event tells of, and more."""
         if registry.completed_at is not None and registry.completed_at > self.event.event_time:
             return True
+        return self._is_old
+
+    @property
+    def _is_old(self) -> bool:
         return self.ports.now() - self.event.event_time > CAUGHT_UP
 
     def _evidence(self, judgement: Judgement) -> Evidence:
@@ -156,14 +160,16 @@ class _OfScan(_Weighing):
 
     def _agrees(self, listed: Judgement) -> bool:
         by_counts = self._by_counts()
-        if by_counts is None or by_counts.has_failed == listed.has_failed:
+        if by_counts is None:
             return True
-        return by_counts.has_failed and self._lists_all_of(listed)
+        if not by_counts.has_failed:
+            return not listed.has_failed
+        return self._knows_all_of(listed)
 
-    def _lists_all_of(self, listed: Judgement) -> bool:
-        """Tell whether as many are listed as the event counts: then some of them do not count."""
+    def _knows_all_of(self, listed: Judgement) -> bool:
+        """Tell whether there are as many as the event counts, whether or not they count against the gate."""
         return all(
-            listed.listed.get(severity, 0) >= count
+            max(listed.listed.get(severity, 0), listed.counts.get(severity, 0)) >= count
             for severity, count in (self.event.counts or {}).items()
             if self.gate.limits_severity(severity)
         )
@@ -171,8 +177,10 @@ class _OfScan(_Weighing):
     def _without_findings(self, registry: Scan) -> Quiet | Evidence:
         by_counts, why = self._by_counts(), _said(registry)
         is_clear = by_counts is not None and not (by_counts.has_failed and self.gate.has_filters)
-        if by_counts is None or (not is_clear and registry.status in _COMING):
+        if not self._is_old and (by_counts is None or (not is_clear and registry.status in _COMING)):
             raise self._not_ready(why)
+        if by_counts is None:
+            return Quiet("NotJudged", f"the event has no counts, and {why}")
         if self.state.as_of is not None and self.event.event_time < self.state.as_of:
             return Quiet("Outdated", f"what is known of the image is newer: {self.state.as_of.isoformat()}")
         # An event from the future must not hide what follows.
@@ -197,7 +205,7 @@ class _OfFinding(_Weighing):
         said = f"{self.event.finding.id} ({self.event.status})"
         if not self._counts and not self.state.has_failed:
             return Quiet("NotCounted", f"{said} does not count against the gate")
-        if self.state.keys is not None and (self.event.finding.key in self.state.keys) == self._counts:
+        if self.state.marks is not None and self._is_as_in(self.state.marks):
             return Quiet("Known", f"{said} changes nothing of what is known of this image")
         return None
 
@@ -205,25 +213,37 @@ class _OfFinding(_Weighing):
     def _counts(self) -> bool:
         return self.event.status == _ACTIVE and self.gate.counts(self.event.finding)
 
+    def _is_as_in(self, marks: tuple[str, ...]) -> bool:
+        """Tell whether what counts has the finding as the event has it."""
+        if self._counts:
+            return self.event.finding.mark in marks
+        return all(key_of(mark) != self.event.finding.key for mark in marks)
+
     def _agrees(self, listed: Judgement) -> bool:
-        return listed.keys is None or (self.event.finding.key in listed.keys) == self._counts
+        if listed.marks is not None:
+            return self._is_as_in(listed.marks)
+        # Not all was read; but what was read is too much already.
+        return listed.has_failed and listed.is_proven
 
     def _without_findings(self, registry: Scan) -> Quiet:
         # A finding that went lets no image pass of which nothing is known; one that came has to be judged.
-        if self.event.status == _ACTIVE:
+        if self.event.status == _ACTIVE and not self._is_old:
             raise self._not_ready(_said(registry))
         return Quiet("NotJudged", _said(registry))
 
     def _by_inspector(self) -> Evidence:
         judgement = self._read_from_inspector()
-        if self._counts and not self._agrees(judgement) and not self._is_known_to_inspector():
-            raise self._not_ready(f"Inspector does not list {self.event.finding.id} yet")
+        if not self._agrees(judgement) and not self._is_explained():
+            raise self._not_ready(f"Inspector lists {self.event.finding.id} otherwise than the event has it")
         return self._evidence(judgement)
 
-    def _is_known_to_inspector(self) -> bool:
-        """Tell whether Inspector has the finding at all: it may be closed since, or have other packages."""
+    def _is_explained(self) -> bool:
+        """Tell whether Inspector has the finding as something else by now, such as closed or less severe."""
         arn = self.event.finding.arn
-        return arn is not None and self.ports.scans.find(arn) is not None
+        current = None if arn is None else self.ports.scans.find(arn)
+        if current is None:
+            return not self._counts
+        return current.is_active != (self.event.status == _ACTIVE) or current.mark != self.event.finding.mark
 
 
 def _said(registry: Scan) -> str:

@@ -11,7 +11,8 @@ from ecr_warden.domain.policy import ScanAction, Severity
 from ecr_warden.domain.scan_events import ImageScan, ScanCoverage, ScanEvent
 from ecr_warden.domain.scan_outcomes import GateRule, image_name
 from ecr_warden.errors import ImageGoneError
-from ecr_warden.use_cases.quarantine_image import Wanted
+from ecr_warden.ports import Progress
+from ecr_warden.use_cases.quarantine_image import Wanted, entry_of
 from ecr_warden.use_cases.scan_actions import Judged, JudgingPorts, act_and_publish, owner_of
 
 _SECTION: Final = "scan_gate"
@@ -65,11 +66,11 @@ def tell_failed_scan(scan: ImageScan, gated: GateRule, ports: JudgingPorts) -> J
         ports,
         kind=OutcomeKind.SCAN_FAILED,
         reason=f"The scan of {image_name(scan)} ended as {scan.status}{why}. The scan gate cannot judge it.",
-        next_step="Start a scan again, once a day at most: aws ecr start-image-scan --repository-name "
-        f"{scan.repository_name} --image-id imageDigest={scan.image_digest}",
+        next_step="Start a scan again, once a day at most: `aws ecr start-image-scan --repository-name "
+        f"{scan.repository_name} --image-id imageDigest={scan.image_digest}`.",
         severity=Severity.MEDIUM,
         about=(scan.event_id,),
-        may_act=scan.status in _FAILED and not registry.has_findings,
+        may_act=scan.status in _FAILED and registry.status in _FAILED,
     )
 
 
@@ -100,6 +101,15 @@ def _is_newer(registry: Scan, event: ScanEvent) -> bool:
     return registry.has_findings and completed_at is not None and completed_at > event.event_time
 
 
+def _is_archived_by_others(decided: Outcome, ports: JudgingPorts) -> bool:
+    """Tell whether an image is archived, and not by an earlier try of what was decided."""
+    digest = decided.image_digest or ""
+    stored = ports.storage.images(decided.repository, [digest])
+    if not any(image.is_archived for image in stored):
+        return False
+    return ports.journal.progress(entry_of(decided, digest)) is Progress.NEW
+
+
 def _not_to_be_scanned(event: ScanEvent, ports: JudgingPorts) -> Judged | None:
     """Say why it does not matter that something was not scanned.
 
@@ -110,7 +120,8 @@ def _not_to_be_scanned(event: ScanEvent, ports: JudgingPorts) -> Judged | None:
         raise ImageGoneError(f"{event.repository_name} {event.image_digest} does not exist any more")
     (image,) = found
     if image.is_archived:
-        return Judged("Archived", "the image is archived: it cannot be pulled, and is not scanned")
+        # Its manifest cannot be read; whether that is our doing, the journal says.
+        return None
     if image.media_type in INDEX_TYPES:
         return Judged("NotJudged", "it is an image index: its platforms are scanned, each by itself")
     manifest = ports.registry.find_manifest_by_digest(event.repository_name, event.image_digest)
@@ -156,7 +167,7 @@ def _tell(  # noqa: PLR0913  # what an outcome says
         image_tag=event.image_tags[0] if event.image_tags else None,
         mode=gated.mode,
         decision=kind.value,
-        action=(action if may_act else ScanAction.NOTIFY).value,
+        action=action.value,
         changed=False,
         reason=reason,
         next_step=next_step,
@@ -167,6 +178,13 @@ def _tell(  # noqa: PLR0913  # what an outcome says
         owner=owner_of(resource_tags),
     )
     # What no scanner can read is no reason to break an index that can be pulled.
-    wanted = Wanted(quarantine=True, even_in_use=gated.rules.even_in_use, platforms=False)
+    wanted = Wanted(
+        quarantine=may_act,
+        even_in_use=gated.rules.even_in_use,
+        platforms=False,
+        why_not="that it is not scanned is not the image's own doing",
+    )
+    if _is_archived_by_others(decided, ports):
+        return Judged("Archived", "the image is archived: it cannot be pulled, and is not scanned")
     told = act_and_publish(decided, ports, wanted)
     return Judged("NotScanned", told.reason, told)

@@ -62,9 +62,9 @@ class Status(StrEnum):
     FAILED = "failed"
 
     @property
-    def is_well(self) -> bool:
-        """Whether the change is taken back, or can be."""
-        return self not in {Status.IMPOSSIBLE, Status.FAILED}
+    def is_taken_back(self) -> bool:
+        """Whether the change is taken back, now or before."""
+        return self in {Status.UNDONE, Status.ALREADY}
 
 
 @dataclass(frozen=True)
