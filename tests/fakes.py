@@ -394,7 +394,7 @@ class FakeScanStates:
     def settle(self, image, state):
         known = self._of(image)
         if known.version == state.version and known.untold is not None:
-            self.states[image] = replace(state, untold=None, holder=None, held_until=None)
+            self.states[image] = state.settled
 
 
 @dataclass

@@ -3,17 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from tests.fakes import (
-    NOW,
-    FakeJournal,
-    FakeMetrics,
-    FakePublisher,
-    FakeRegistry,
-    FakeScans,
-    FakeScanStates,
-    FakeStorage,
-    FakeUsage,
-)
+from tests.fakes import NOW, FakePorts, FakeScans, FakeScanStates, FakeStorage
 
 from ecr_warden.domain.finding_summary import FindingSeverity
 from ecr_warden.domain.findings import Finding
@@ -44,17 +34,12 @@ def counts_of(findings):
 
 
 @dataclass
-class ScanPorts:
+class ScanPorts(FakePorts):
     """All that judging needs."""
 
-    registry: FakeRegistry = field(default_factory=FakeRegistry)
     scans: FakeScans = field(default_factory=FakeScans)
     storage: FakeStorage = field(default_factory=FakeStorage)
     states: FakeScanStates = field(default_factory=FakeScanStates)
-    journal: FakeJournal = field(default_factory=FakeJournal)
-    usage: FakeUsage = field(default_factory=FakeUsage)
-    publisher: FakePublisher = field(default_factory=FakePublisher)
-    metrics: FakeMetrics = field(default_factory=FakeMetrics)
     time: datetime = NOW
 
     def now(self):

@@ -18,7 +18,7 @@ from ecr_warden.adapters.ecr_scans import EcrScans
 from ecr_warden.adapters.ecr_storage import EcrStorage
 from ecr_warden.domain.finding_summary import FindingChanges, FindingShown, FindingsSummary
 from ecr_warden.domain.findings import Package
-from ecr_warden.domain.scan_gate import KEYS_KEPT, WORST_SHOWN
+from ecr_warden.domain.scan_gate import MARKS_KEPT, WORST_SHOWN
 from ecr_warden.domain.scan_state import ImageKey, ImageState
 from ecr_warden.errors import AwsError, ImageGoneError, RefusedError, RepositoryGoneError
 from ecr_warden_cli.local.ecr_double import storage_of
@@ -687,7 +687,7 @@ def largest(length):
     )
     ids = tuple(f"{number:032}" for number in range(200))
     outcome = replace(OUTCOME, reason="x" * 10_000, next_step="x" * 10_000, findings=summary, change_ids=ids)
-    keys = tuple(f"{number} {text}" for number in range(KEYS_KEPT))
+    keys = tuple(f"{number} {text}" for number in range(MARKS_KEPT))
     return replace(STATE, marks=keys, untold=outcome, change_ids=ids)
 
 

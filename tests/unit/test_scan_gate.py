@@ -12,7 +12,7 @@ from ecr_warden.domain.finding_summary import FindingSeverity
 from ecr_warden.domain.findings import Finding, Package, Page, severity_counts
 from ecr_warden.domain.policy import IgnoredVulnerability, Policy, ScanGate
 from ecr_warden.domain.scan_gate import (
-    KEYS_KEPT,
+    MARKS_KEPT,
     WORST_SHOWN,
     Gate,
     gate_for,
@@ -199,7 +199,7 @@ def test_memory_stays_flat_in_the_number_of_findings():
     assert judgement.counted == {"critical": 5000}
     assert len(judgement.worst) == WORST_SHOWN
     assert judgement.marks is None
-    assert KEYS_KEPT < 5000
+    assert MARKS_KEPT < 5000
 
 
 def test_findings_that_the_registry_counts_and_does_not_list_are_no_clean_bill():

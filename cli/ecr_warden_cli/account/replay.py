@@ -129,7 +129,7 @@ class AccountReplay:
     @contextmanager
     def _recorded(
         self,
-        about: ImageAction | RepositoryCreation | RegistryEvent,
+        about: _About,
         wire: Callable[[Any, Any], Wired],
         caused: Caused,
     ) -> Iterator[Wired]:

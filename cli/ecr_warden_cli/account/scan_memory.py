@@ -1,7 +1,5 @@
 """What is remembered of images' scans while a command runs, where no stack is deployed."""
 
-from dataclasses import replace
-
 from ecr_warden.domain.scan_state import ImageKey, ImageState
 
 
@@ -26,4 +24,4 @@ class ScanMemory:
         """Record that a state's outcome is told."""
         known = self.read(image)
         if known.version == state.version and known.untold is not None:
-            self._states[image] = replace(state, untold=None, holder=None, held_until=None)
+            self._states[image] = state.settled

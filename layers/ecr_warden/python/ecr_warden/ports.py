@@ -1,7 +1,8 @@
 """What the use cases need of the world: small Protocols, each with its fake in tests/fakes.py."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -222,6 +223,44 @@ class OutcomePublisher(Protocol):
         """Put outcomes on the bus, or raise ``AwsError`` where any of them is not: all may be put again."""
 
 
+class Metrics(Protocol):
+    """Counts and times for CloudWatch."""
+
+    def count(self, name: str, **dimensions: str) -> None:
+        """Count one."""
+
+    def milliseconds(self, name: str, value: float) -> None:
+        """Record a time."""
+
+
+class OutcomePorts(Protocol):
+    """What telling what came of an event needs."""
+
+    @property
+    def publisher(self) -> OutcomePublisher:
+        """Where outcomes go."""
+
+    @property
+    def metrics(self) -> Metrics:
+        """What is counted."""
+
+
+class ImageChangePorts(Protocol):
+    """What taking an image, or a tag of it, from people needs."""
+
+    @property
+    def journal(self) -> Journal:
+        """The record of changes."""
+
+    @property
+    def usage(self) -> Usage:
+        """Who runs an image."""
+
+    @property
+    def now(self) -> Callable[[], datetime]:
+        """The clock, in UTC."""
+
+
 class Claim(Enum):
     """Whether an outcome may be told in a channel now."""
 
@@ -259,16 +298,6 @@ class Channel(Protocol):
 
     def send(self, outcome: Outcome) -> None:
         """Tell people, or raise ``ChannelError``."""
-
-
-class Metrics(Protocol):
-    """Counts and times for CloudWatch."""
-
-    def count(self, name: str, **dimensions: str) -> None:
-        """Count one."""
-
-    def milliseconds(self, name: str, value: float) -> None:
-        """Record a time."""
 
 
 class TemplatesRegistry(Protocol):

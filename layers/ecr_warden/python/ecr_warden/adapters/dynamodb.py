@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import ClientError
 
 from ecr_warden.adapters.aws import code_of, translated
+from ecr_warden.adapters.parts import in_parts
 from ecr_warden.domain.images import Change, RecordedChange, rule_at
 from ecr_warden.errors import AwsError
 from ecr_warden.ports import Claim, Progress
@@ -76,8 +77,7 @@ class DynamoJournal:
         """Tell how far some changes are, a hundred a call; those that are not recorded are left out."""
         # DynamoDB refuses a call that names a key twice.
         ids = tuple(dict.fromkeys(change_ids))
-        parts = (ids[start : start + _KEYS_A_CALL] for start in range(0, len(ids), _KEYS_A_CALL))
-        items = (item for some in parts for item in self._items(some))
+        items = (item for some in in_parts(ids, _KEYS_A_CALL) for item in self._items(some))
         return {item["id"]["S"]: _PROGRESS[item["status"]["S"]] for item in items}
 
     def _items(self, change_ids: Sequence[str]) -> Iterator[Mapping[str, Any]]:

@@ -63,8 +63,9 @@ class DynamoScanStates:
 
         Nothing is recorded where somebody did before, or a later state is there.
         """
-        told = replace(state, untold=None, holder=None, held_until=None)
-        self._put(image, told, "version = :known AND attribute_exists(is_untold)", known=state.version)
+        self._put(
+            image, state.settled, "version = :known AND attribute_exists(is_untold)", known=state.version
+        )
 
     def _put(self, image: ImageKey, state: ImageState, condition: str, *, known: int | None = None) -> bool:
         """Write a state, ``False`` where the condition refuses it."""

@@ -1,15 +1,15 @@
 """What the scanners found in an image, through ECR's API and Inspector's."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
 from ecr_warden.adapters.aws import code_of, translated
-from ecr_warden.adapters.event_fields import printable
+from ecr_warden.adapters.basic_findings import basic_finding_of
 from ecr_warden.adapters.inspector_findings import finding_of
-from ecr_warden.domain.findings import Finding, Package, Page, Scan, severity_counts, severity_name
+from ecr_warden.domain.findings import Finding, Page, Scan, severity_counts
 from ecr_warden.errors import AwsError
 
 if TYPE_CHECKING:
@@ -22,22 +22,6 @@ _INSPECTOR_FINDINGS_A_PAGE: Final = 100
 _ACTIVE: Final = "ACTIVE"
 _DONE: Final = frozenset({"COMPLETE", _ACTIVE})
 _COMING: Final = "IN_PROGRESS"
-# Not of ``FindingSeverity``: what has no severity counts against every limit.
-_NO_SEVERITY: Final = "unknown"
-_NO_NAME: Final = "(not named)"
-_HIGHEST_SCORE: Final = 10.0
-# AWS does not document the attributes of basic findings. Most say no fixed version; these are seen of those
-# that do.
-_FIXED: Final = (
-    "fixed_in_version",
-    "fixed_in_versions",
-    "fixed_version",
-    "fixed_versions",
-    "patched_version",
-    "patched_versions",
-)
-_NO_FIX: Final = frozenset({"", "notavailable"})
-_SCORES: Final = ("CVSS4_SCORE", "CVSS3_SCORE", "CVSS2_SCORE")
 
 
 class EcrScans:
@@ -159,47 +143,13 @@ def _is_awaited(answer: Mapping[str, Any], found: Mapping[str, Any]) -> bool:
 def _of_ecr(answer: Mapping[str, Any]) -> tuple[Finding, ...]:
     found = answer.get("imageScanFindings", {})
     return (
-        *(_basic(one) for one in found.get("findings", [])),
+        *(basic_finding_of(one) for one in found.get("findings", [])),
         *(finding_of(one) for one in found.get("enhancedFindings", [])),
     )
 
 
 def _of_list_findings(answer: Mapping[str, Any]) -> tuple[Finding, ...]:
     return tuple(finding_of(one) for one in answer.get("findings", []))
-
-
-def _basic(finding: Mapping[str, Any]) -> Finding:
-    """Read a finding of a basic scan: what it does not say stays unknown, and is never passed over."""
-    attributes = {one.get("key"): printable(one.get("value", "")) for one in finding.get("attributes", [])}
-    fixed = _first(attributes, _FIXED)
-    fixed = None if fixed is None or fixed.lower() in _NO_FIX else fixed
-    name = attributes.get("package_name")
-    return Finding(
-        id=printable(finding.get("name", "")) or _NO_NAME,
-        severity=severity_name(printable(finding.get("severity", "")) or _NO_SEVERITY),
-        packages=(Package(name, attributes.get("package_version") or None, fixed),) if name else (),
-        url=_link(finding.get("uri", "")),
-        # Where no fixed version is given, one may be known to others all the same.
-        fix_available=True if fixed is not None else None,
-        score=_score(_first(attributes, _SCORES)),
-    )
-
-
-def _first(attributes: Mapping[str, str], keys: Sequence[str]) -> str | None:
-    return next((attributes[key] for key in keys if attributes.get(key)), None)
-
-
-def _score(said: str | None) -> float | None:
-    try:
-        score = float(said or "")
-    except ValueError:
-        return None
-    return score if 0 <= score <= _HIGHEST_SCORE else None
-
-
-def _link(said: str) -> str | None:
-    is_one = said.isprintable() and " " not in said and said.lower().startswith(("https://", "http://"))
-    return said if is_one else None
 
 
 def _equals(value: str) -> dict[str, str]:

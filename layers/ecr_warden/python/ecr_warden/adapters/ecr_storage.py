@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from botocore.exceptions import ClientError
 
 from ecr_warden.adapters.aws import code_of, refusable
+from ecr_warden.adapters.parts import in_parts
 from ecr_warden.domain.images import INDEX_TYPES, StoredImage
 from ecr_warden.errors import AwsError, RefusedError
 
@@ -35,7 +36,7 @@ class EcrStorage:
         with refusable(f"describing images of {repository_name}"):
             found = [
                 image
-                for part in _in_parts(digests, _IDS_A_CALL)
+                for part in in_parts(digests, _IDS_A_CALL)
                 for image in self._described(repository_name, part)
             ]
         missing = set(digests) - {image["imageDigest"] for image in found}
@@ -69,7 +70,7 @@ class EcrStorage:
             )
         return tuple(
             (_stored(indexes[digest]), children)
-            for part in _in_parts(list(indexes), _IDS_A_CALL)
+            for part in in_parts(list(indexes), _IDS_A_CALL)
             for digest, children in self._children(repository_name, [indexes[one] for one in part]).items()
         )
 
@@ -183,8 +184,3 @@ def _stored(image: Mapping[str, Any]) -> StoredImage:
         media_type=image.get("imageManifestMediaType"),
         pushed_at=image.get("imagePushedAt"),
     )
-
-
-def _in_parts(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:
-    for start in range(0, len(items), size):
-        yield items[start : start + size]

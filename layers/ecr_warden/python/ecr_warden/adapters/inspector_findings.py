@@ -5,15 +5,18 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from ecr_warden.adapters.event_fields import printable
+from ecr_warden.adapters.finding_fields import (
+    HIGHEST_SCORE,
+    NO_NAME,
+    NO_SEVERITY,
+    fixed_version,
+    link,
+    number,
+    text,
+)
 from ecr_warden.domain.findings import Finding, Package, severity_name
 
-# Not of ``FindingSeverity``: what has no severity counts against every limit.
-_NO_SEVERITY: Final = "unknown"
-_NO_NAME: Final = "(not named)"
-_NO_FIX: Final = frozenset({"", "notavailable"})
 _CLOSED: Final = frozenset({"CLOSED", "SUPPRESSED"})
-_HIGHEST_SCORE: Final = 10.0
 _NOON: Final = 12
 # Of English alone, whatever the locale: strptime's %b reads the locale's.
 _MONTHS: Final = {
@@ -45,19 +48,19 @@ def finding_of(detail: Mapping[str, Any]) -> Finding:
     """
     about = _mapping(detail.get("packageVulnerabilityDetails"))
     packages = _packages(about.get("vulnerablePackages"))
-    arn = _text(detail.get("findingArn"))
+    arn = text(detail.get("findingArn"))
     return Finding(
-        id=_text(about.get("vulnerabilityId")) or _text(detail.get("title")) or arn or _NO_NAME,
-        severity=severity_name(_text(detail.get("severity")) or _NO_SEVERITY),
+        id=text(about.get("vulnerabilityId")) or text(detail.get("title")) or arn or NO_NAME,
+        severity=severity_name(text(detail.get("severity")) or NO_SEVERITY),
         packages=packages,
         url=_url(about),
         arn=arn,
         fix_available=_has_fix(detail.get("fixAvailable"), packages),
-        exploit_available={"YES": True, "NO": False}.get(_text(detail.get("exploitAvailable")) or ""),
-        epss=_number(_mapping(detail.get("epss")).get("score"), 1.0),
+        exploit_available={"YES": True, "NO": False}.get(text(detail.get("exploitAvailable")) or ""),
+        epss=number(_mapping(detail.get("epss")).get("score"), 1.0),
         first_observed_at=inspector_time(detail.get("firstObservedAt")),
-        score=_number(_first(detail, "inspectorScore", "score"), _HIGHEST_SCORE),
-        is_active=_text(detail.get("status")) not in _CLOSED,
+        score=number(_first(detail, "inspectorScore", "score"), HIGHEST_SCORE),
+        is_active=text(detail.get("status")) not in _CLOSED,
     )
 
 
@@ -110,19 +113,19 @@ def _packages(value: object) -> tuple[Package, ...]:
 
 
 def _package(fields: Mapping[str, Any]) -> Package:
-    fixed = _without_epoch(_text(fields.get("fixedInVersion")) or "")
+    fixed = _without_epoch(text(fields.get("fixedInVersion")) or "")
     return Package(
-        name=_text(fields.get("name")) or _NO_NAME,
+        name=text(fields.get("name")) or NO_NAME,
         installed_version=_installed(fields),
-        fixed_version=None if fixed.lower() in _NO_FIX else fixed,
+        fixed_version=fixed_version(fixed),
     )
 
 
 def _installed(fields: Mapping[str, Any]) -> str | None:
-    version = _text(fields.get("version"))
+    version = text(fields.get("version"))
     if version is None:
         return None
-    epoch, release = fields.get("epoch"), _text(fields.get("release"))
+    epoch, release = fields.get("epoch"), text(fields.get("release"))
     is_whole = isinstance(epoch, int) and not isinstance(epoch, bool)
     prefix = f"{epoch}:" if is_whole and epoch else ""
     return prefix + version + (f"-{release}" if release else "")
@@ -134,7 +137,7 @@ def _without_epoch(version: str) -> str:
 
 
 def _has_fix(said: object, packages: tuple[Package, ...]) -> bool | None:
-    known = {"YES": True, "PARTIAL": True, "NO": False}.get(_text(said) or "")
+    known = {"YES": True, "PARTIAL": True, "NO": False}.get(text(said) or "")
     if known is not None:
         return known
     return True if any(package.fixed_version is not None for package in packages) else None
@@ -143,29 +146,12 @@ def _has_fix(said: object, packages: tuple[Package, ...]) -> bool | None:
 def _url(about: Mapping[str, Any]) -> str | None:
     references = about.get("referenceUrls")
     candidates = [about.get("sourceUrl"), *(references if isinstance(references, list | tuple) else ())]
-    return next((url for url in candidates if _is_link(url)), None)
-
-
-def _is_link(value: object) -> bool:
-    if not isinstance(value, str) or not value.isprintable() or " " in value:
-        return False
-    return value.lower().startswith(("https://", "http://"))
+    return next((url for url in map(link, candidates) if url is not None), None)
 
 
 def _first(detail: Mapping[str, Any], *names: str) -> object:
     return next((detail[name] for name in names if detail.get(name) is not None), None)
 
 
-def _number(value: object, most: float) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    # What is no number is not between two either.
-    return float(value) if 0 <= value <= most else None
-
-
 def _mapping(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
-
-
-def _text(value: object) -> str | None:
-    return (printable(value) or None) if isinstance(value, str) else None

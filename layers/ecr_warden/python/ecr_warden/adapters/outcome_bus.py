@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from ecr_warden.adapters.parts import in_parts
 from ecr_warden.domain.outcomes import Outcome
 from ecr_warden.errors import AwsError, MalformedEventError
 
@@ -50,8 +51,8 @@ class EventBridgePublisher:
 
     def publish_all(self, outcomes: Sequence[Outcome]) -> None:
         """Put outcomes on the bus, or raise ``AwsError`` where any of them is not: all may be put again."""
-        for start in range(0, len(outcomes), _ENTRIES_A_CALL):
-            self._put(outcomes[start : start + _ENTRIES_A_CALL])
+        for some in in_parts(outcomes, _ENTRIES_A_CALL):
+            self._put(some)
 
     def _put(self, outcomes: Sequence[Outcome]) -> None:
         # Imported here: this module is read by NotifyFunction too, whose channels may need no SDK call yet.

@@ -20,6 +20,7 @@ from ecr_warden.adapters.secrets import SecretsManager
 from ecr_warden.domain.notices import Notice, notice
 from ecr_warden.domain.outcomes import Outcome
 from ecr_warden.domain.policy import Severity
+from ecr_warden.domain.texts import cut
 from ecr_warden.errors import AwsError, ChannelError
 from ecr_warden.ports import Rendered
 
@@ -115,7 +116,7 @@ def slack_payload(outcome: Outcome) -> dict[str, Any]:
 
 
 def _fallback(headline: str, said: Notice) -> str:
-    return _cut(f"{headline}. {said.reason}", _SECTION_LENGTH)
+    return cut(f"{headline}. {said.reason}", _SECTION_LENGTH)
 
 
 def _listed(lines: Sequence[str]) -> str:
@@ -132,11 +133,7 @@ def _and_more(count: int) -> tuple[str, ...]:
 
 def _plain(text: str, length: int) -> PlainTextObject:
     # Slack refuses an empty text.
-    return PlainTextObject(text=_cut(text, length) or "-", emoji=False)
-
-
-def _cut(text: str, length: int) -> str:
-    return text if len(text) <= length else text[: length - 1] + "…"
+    return PlainTextObject(text=cut(text, length) or "-", emoji=False)
 
 
 def _escaped(text: str) -> str:

@@ -1,12 +1,13 @@
 """Which workloads run an image: ECS, Lambda, and what Inspector knows of clusters, EKS among them."""
 
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 
 from ecr_warden.adapters.aws import translated
+from ecr_warden.adapters.parts import in_parts
 from ecr_warden.domain.console import repository_arn
 from ecr_warden.errors import AwsError
 
@@ -122,7 +123,7 @@ class AwsUsage:
             for cluster in self._ecs_clusters(budget):
                 pages = self._ecs.get_paginator("list_tasks").paginate(cluster=cluster)
                 arns = [arn for page in budget.pages(pages) for arn in page["taskArns"]]
-                for some in _in_parts(arns, _TASKS_A_CALL):
+                for some in in_parts(arns, _TASKS_A_CALL):
                     for task in budget.call(self._ecs.describe_tasks, cluster=cluster, tasks=some)["tasks"]:
                         if any(
                             container.get("imageDigest") in image.digests
@@ -140,7 +141,7 @@ class AwsUsage:
                     cluster=cluster, PaginationConfig={"PageSize": _SERVICES_A_PAGE}
                 )
                 arns = [arn for page in budget.pages(pages) for arn in page["serviceArns"]]
-                for some in _in_parts(arns, _SERVICES_A_CALL):
+                for some in in_parts(arns, _SERVICES_A_CALL):
                     answer = budget.call(self._ecs.describe_services, cluster=cluster, services=some)
                     for service in answer["services"]:
                         # A service of an external controller has its definitions in its task sets.
@@ -186,8 +187,3 @@ class AwsUsage:
                 for page in budget.pages(pages):
                     for cluster in page["cluster"]:
                         yield f"cluster {cluster['clusterArn']}"
-
-
-def _in_parts(items: Sequence[str], size: int) -> Iterator[list[str]]:
-    for start in range(0, len(items), size):
-        yield list(items[start : start + size])

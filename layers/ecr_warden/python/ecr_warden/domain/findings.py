@@ -119,6 +119,11 @@ class Scan:
     pages: Iterator[Page] = field(default_factory=lambda: iter(()))
 
     @property
+    def is_archived(self) -> bool:
+        """Whether the image is archived, so that nothing is known of it."""
+        return self.status == "IMAGE_ARCHIVED"
+
+    @property
     def has_findings(self) -> bool:
         """Whether the scan is over, so that its findings, or that there are none, can be relied on."""
         return self.status in {"COMPLETE", "ACTIVE"}

@@ -1,6 +1,6 @@
 """Which images are archived, so that one cannot be pulled, and who must not be using them: pure."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from ecr_warden.domain.images import StoredImage
@@ -33,13 +33,21 @@ class QuarantinePlan:
     is_platform: bool = False
 
 
+def shared_with(
+    children: Sequence[str], indexes: Iterable[tuple[StoredImage, Collection[str]]]
+) -> tuple[str, ...]:
+    """Give the children that tagged indexes have."""
+    needed = {child for index, of in indexes if index.tags for child in of}
+    return tuple(child for child in children if child in needed)
+
+
 def plan_quarantine(
     image: StoredImage, indexes: Sequence[tuple[StoredImage, Sequence[str]]]
 ) -> QuarantinePlan:
     """Plan the quarantine of an image; ``indexes`` are its repository's, each with its children's digests."""
     children = next((tuple(dict.fromkeys(of)) for index, of in indexes if index.digest == image.digest), ())
     others = [(index, set(of)) for index, of in indexes if index.digest != image.digest]
-    shared = tuple(child for child in children if any(index.tags and child in of for index, of in others))
+    shared = shared_with(children, others)
     own = tuple(child for child in children if child not in shared)
     users = [index for index, of in others if not of.isdisjoint((image.digest, *own))]
     return QuarantinePlan(

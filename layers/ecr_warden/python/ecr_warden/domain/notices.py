@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from ecr_warden.domain.console import console_url
 from ecr_warden.domain.finding_summary import FindingChanges, FindingShown, FindingsSummary
-from ecr_warden.domain.outcomes import Outcome, OutcomeKind
+from ecr_warden.domain.outcomes import Outcome, OutcomeKind, name_of
 from ecr_warden.domain.policy import TagAction
+from ecr_warden.domain.texts import some
 
 _DONE = {TagAction.QUARANTINE: "Tag quarantined", TagAction.DELETE: "Tag deleted"}
 _REPOSITORY = {
@@ -75,12 +76,11 @@ def _title(outcome: Outcome) -> str:
 
 
 def _image(outcome: Outcome) -> str:
-    if outcome.image_tag is not None:
-        return f"{outcome.repository}:{outcome.image_tag}"
-    if outcome.image_digest is not None:
-        algorithm, _, digest = outcome.image_digest.partition(":")
-        return f"{outcome.repository}@{algorithm}:{digest[:_DIGEST_SHOWN]}"
-    return outcome.repository
+    digest = outcome.image_digest
+    if digest is not None:
+        algorithm, _, hashed = digest.partition(":")
+        digest = f"{algorithm}:{hashed[:_DIGEST_SHOWN]}"
+    return name_of(outcome.repository, outcome.image_tag, digest)
 
 
 def _facts(outcome: Outcome) -> list[tuple[str, str]]:
@@ -97,7 +97,7 @@ def _facts(outcome: Outcome) -> list[tuple[str, str]]:
         ("Mode", "" if outcome.rule is None else outcome.mode.value),
         (_when(outcome.kind), outcome.event_time.isoformat()),
         ("Created by", outcome.created_by or ""),
-        ("Change", _change_ids(outcome.change_ids)),
+        ("Change", some(outcome.change_ids, _CHANGES_SHOWN)),
     ]
     return [(label, value) for label, value in facts if value]
 
@@ -110,11 +110,6 @@ def _when(kind: OutcomeKind) -> str:
             return "Created at"
         case _:
             return "Seen at" if kind in _SCANS else "Happened at"
-
-
-def _change_ids(change_ids: tuple[str, ...]) -> str:
-    more = f", and {len(change_ids) - _CHANGES_SHOWN} more" if len(change_ids) > _CHANGES_SHOWN else ""
-    return ", ".join(change_ids[:_CHANGES_SHOWN]) + more
 
 
 def _rule(outcome: Outcome) -> str:

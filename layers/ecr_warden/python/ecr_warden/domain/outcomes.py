@@ -105,6 +105,13 @@ class Outcome:
     owner: str | None = None
 
 
+def name_of(repository: str, image_tag: str | None, image_digest: str | None) -> str:
+    """Name an image as people would pull it, or its repository."""
+    if image_tag is not None:
+        return f"{repository}:{image_tag}"
+    return repository if image_digest is None else f"{repository}@{image_digest}"
+
+
 def outcome_id(  # noqa: PLR0913  # what makes an outcome the same
     kind: OutcomeKind,
     *,

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, assert_never
 
-from ecr_warden.domain.outcomes import Outcome, OutcomeKind, outcome_id
+from ecr_warden.domain.outcomes import Outcome, OutcomeKind, name_of, outcome_id
 from ecr_warden.domain.policy import Mode, Policy, ScanFrequency, ScanGate, Severity
-from ecr_warden.domain.resolution import Resolution, resolve
+from ecr_warden.domain.resolution import SCAN_GATE, Resolution, resolve
 from ecr_warden.domain.scan_events import (
     LifecycleImage,
     LifecycleRuleRun,
@@ -41,9 +41,7 @@ class _Subject:
     @property
     def name(self) -> str:
         """Name it as people would pull it."""
-        if self.image_tag is not None:
-            return f"{self.repository}:{self.image_tag}"
-        return self.repository if self.image_digest is None else f"{self.repository}@{self.image_digest}"
+        return name_of(self.repository, self.image_tag, self.image_digest)
 
 
 @dataclass(frozen=True)
@@ -140,7 +138,7 @@ def _is_switched_off(change: ScanFrequencyChange) -> bool:
 
 def _not_scanned(event: ScanResourceChange, change: ScanFrequencyChange, policy: Policy) -> Outcome:
     name = change.repository_name
-    gate: Resolution[ScanGate] = resolve(policy, name, "scan_gate")
+    gate: Resolution[ScanGate] = resolve(policy, name, SCAN_GATE)
     before = f" (before: {change.previous_frequency})" if change.previous_frequency else ""
     scanning = f"{event.scan_type.lower()} scanning" if event.scan_type else "scanning"
     reason = f"Images of {name} are not scanned any more unless somebody asks for it{before}."

@@ -8,6 +8,7 @@ from ecr_warden.domain.artifacts import Artifact
 from ecr_warden.domain.globs import matches_glob
 from ecr_warden.domain.policy import Mode, Policy, Rule, RuleReference, TagRules
 
+SCAN_GATE: Final = "scan_gate"
 # The sections about a repository's settings, in the order in which people are told of them.
 SETTINGS_SECTIONS: Final = (
     "tag_mutability",
@@ -19,7 +20,7 @@ SETTINGS_SECTIONS: Final = (
     "encryption",
 )
 # The sections for which a rule is whatever kind of artifact is in the repository.
-REPOSITORY_SECTIONS: Final = (*SETTINGS_SECTIONS, "scan_gate")
+REPOSITORY_SECTIONS: Final = (*SETTINGS_SECTIONS, SCAN_GATE)
 Section_co = TypeVar("Section_co", covariant=True)
 
 

@@ -17,7 +17,7 @@ _RANKS: Final = {severity.value: rank for rank, severity in enumerate(FindingSev
 _UNKNOWN_RANK: Final = -1
 WORST_SHOWN: Final = 10
 # What is remembered of an image has to fit into an item of DynamoDB's.
-KEYS_KEPT: Final = 1000
+MARKS_KEPT: Final = 1000
 # By how much AWS's clock and ours may differ.
 _SKEW: Final = timedelta(minutes=5)
 
@@ -139,7 +139,7 @@ class Judgement:
         The worst that count, at most ``WORST_SHOWN``, worst first.
     marks
         ``Finding.mark`` of all that count, worst first; ``None`` where something that may count was not read,
-        or they are more than ``KEYS_KEPT``.
+        or they are more than ``MARKS_KEPT``.
     is_complete
         Whether all that may count was read.
     is_proven
@@ -182,7 +182,7 @@ def judge_findings(
 
 
 class _Tally:
-    """Counts findings, and keeps the worst and the keys of a bounded number of them."""
+    """Counts findings, and keeps the worst and the marks of a bounded number of them."""
 
     def __init__(self, gate: Gate, totals: Mapping[str, int] | None) -> None:
         self._gate = gate
@@ -201,7 +201,7 @@ class _Tally:
         if not self._gate.counts(finding):
             return
         self._counted[finding.severity] += 1
-        if len(self._marks) <= KEYS_KEPT:
+        if len(self._marks) <= MARKS_KEPT:
             self._marks.setdefault(finding.mark, rank_of(finding.severity))
         self._keep_if_worst(finding)
 
@@ -238,14 +238,13 @@ class _Tally:
         taken to have none, so that more are expected; at the end to have them, so that no more are missed.
         """
         seen = self._seen if is_read else self._seen - self._inactive
-        if self._totals is None or any(count > self._totals.get(name, 0) for name, count in seen.items()):
-            return None if not is_read else self._beyond(seen)
-        return self._beyond(seen)
-
-    def _beyond(self, seen: Counter[str]) -> Counter[str]:
-        limited = {
-            name: count for name, count in (self._totals or {}).items() if self._gate.limits_severity(name)
-        }
+        totals = self._totals or {}
+        is_known = self._totals is not None and all(
+            count <= totals.get(name, 0) for name, count in seen.items()
+        )
+        if not is_read and not is_known:
+            return None
+        limited = {name: count for name, count in totals.items() if self._gate.limits_severity(name)}
         return Counter(limited) - seen
 
     def judgement(self, *, is_read: bool) -> Judgement:
@@ -255,7 +254,7 @@ class _Tally:
         if is_read and unread:
             # The registry says that there are more than it lists: of those nothing speaks for the image.
             counted += unread
-        is_complete = not unread and (is_read or unread is not None)
+        is_complete = unread is not None and not unread
         marks = sorted(self._marks, key=lambda mark: (self._marks[mark], mark))
         return Judgement(
             has_failed=self._gate.fails(counted),
@@ -263,7 +262,7 @@ class _Tally:
             counted=dict(counted),
             listed=dict(self._seen),
             worst=tuple(item[-1] for item in sorted(self._worst, key=lambda item: item[:3], reverse=True)),
-            marks=tuple(marks) if is_complete and len(marks) <= KEYS_KEPT else None,
+            marks=tuple(marks) if is_complete and len(marks) <= MARKS_KEPT else None,
             is_complete=is_complete,
             is_proven=self._gate.fails(self._counted),
         )

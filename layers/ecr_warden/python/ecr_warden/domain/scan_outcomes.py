@@ -1,17 +1,18 @@
 """What people are told of an image that fails its scan gate, or passes it again."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Final
 
 from ecr_warden.domain.finding_summary import FindingChanges, FindingSeverity, FindingShown, FindingsSummary
 from ecr_warden.domain.findings import Finding, Package
-from ecr_warden.domain.outcomes import Outcome, OutcomeKind, outcome_id
-from ecr_warden.domain.policy import Mode, RuleReference, ScanGate, Severity
+from ecr_warden.domain.outcomes import Outcome, OutcomeKind, name_of, outcome_id
+from ecr_warden.domain.policy import Mode, RuleReference, ScanAction, ScanGate, Severity
 from ecr_warden.domain.scan_events import ScanEvent
 from ecr_warden.domain.scan_gate import Gate, Judgement, rank_of
 from ecr_warden.domain.scan_state import ImageState
+from ecr_warden.domain.texts import cut, some
 
 _IDS_SHOWN: Final = 10
 _FIXES_SHOWN: Final = 3
@@ -67,8 +68,8 @@ def compare(
         new=len(new),
         fixed=len(fixed),
         still_there=len(now & then),
-        new_ids=tuple(_cut(mark) for mark in new[:_IDS_SHOWN]),
-        fixed_ids=tuple(_cut(mark) for mark in fixed[:_IDS_SHOWN]),
+        new_ids=tuple(cut(mark, _TEXT_LENGTH) for mark in new[:_IDS_SHOWN]),
+        fixed_ids=tuple(cut(mark, _TEXT_LENGTH) for mark in fixed[:_IDS_SHOWN]),
     )
 
 
@@ -140,56 +141,84 @@ def recovered(news: GateNews) -> Outcome:
 def _outcome(
     kind: OutcomeKind, news: GateNews, *, reason: str, next_step: str, severity: Severity
 ) -> Outcome:
-    event, judgement, gated = news.event, news.judgement, news.gated
-    return Outcome(
-        id=_id(kind, news),
+    judgement, gated = news.judgement, news.gated
+    findings = FindingsSummary(
+        counts=_worst_first(judgement.counts),
+        counted=_worst_first(judgement.counted),
+        allowed=dict(gated.gate.limits),
+        worst=tuple(_shown(finding) for finding in judgement.worst),
+        changes=news.changes,
+        is_complete=judgement.is_complete,
+    )
+    told = Told(
         kind=kind,
+        decision="failed" if judgement.has_failed else "passed",
+        action=gated.rules.on_failure,
+        reason=reason,
+        next_step=next_step,
+        severity=severity,
+        # What was found is a part of the id, so that nothing new is taken for told where the memory of an
+        # image was lost.
+        about=(str(news.state.told + 1), _found(judgement)),
+    )
+    return replace(image_outcome(news.event, gated, told, news.owner), findings=findings)
+
+
+def _found(judgement: Judgement) -> str:
+    return sha256(repr((judgement.marks, sorted(judgement.counts.items()))).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Told:
+    """What there is to say of an image; ``about`` tells its outcomes of one kind apart."""
+
+    kind: OutcomeKind
+    decision: str
+    action: ScanAction
+    reason: str
+    next_step: str
+    severity: Severity
+    about: tuple[str, ...]
+
+
+def image_outcome(event: ScanEvent, gated: GateRule, told: Told, owner: str | None) -> Outcome:
+    """Give the outcome about an image, before anything is done about it.
+
+    Its id does not depend on which event led to it, but for what ``about`` has. Images that are replicated
+    have one digest in several Regions.
+    """
+    return Outcome(
+        id=outcome_id(
+            told.kind,
+            event_id="",
+            repository=event.repository_name,
+            image_digest=event.image_digest,
+            about=(event.account, event.region, *told.about),
+        ),
+        kind=told.kind,
         account=event.account,
         region=event.region,
         repository=event.repository_name,
         image_digest=event.image_digest,
         image_tag=event.image_tags[0] if event.image_tags else None,
         mode=gated.mode,
-        decision="failed" if judgement.has_failed else "passed",
-        action=gated.rules.on_failure.value,
+        decision=told.decision,
+        action=told.action.value,
         changed=False,
-        reason=reason,
-        next_step=next_step,
+        reason=told.reason,
+        next_step=told.next_step,
         rule=gated.rule,
-        severity=severity,
+        severity=told.severity,
         event_id=event.event_id,
         event_time=event.event_time,
-        findings=FindingsSummary(
-            counts=_worst_first(judgement.counts),
-            counted=_worst_first(judgement.counted),
-            allowed=dict(gated.gate.limits),
-            worst=tuple(_shown(finding) for finding in judgement.worst),
-            changes=news.changes,
-            is_complete=judgement.is_complete,
-        ),
-        owner=news.owner,
-    )
-
-
-def _id(kind: OutcomeKind, news: GateNews) -> str:
-    """Give an id that does not depend on which event led to the outcome.
-
-    Images that are replicated have one digest in several Regions. What was found is a part of it, so that
-    nothing new is taken for told where the memory of an image was lost.
-    """
-    event, judgement = news.event, news.judgement
-    found = sha256(repr((judgement.marks, sorted(judgement.counts.items()))).encode()).hexdigest()
-    about = (event.account, event.region, str(news.state.told + 1), found)
-    return outcome_id(
-        kind, event_id="", repository=event.repository_name, image_digest=event.image_digest, about=about
+        owner=owner,
     )
 
 
 def image_name(event: ScanEvent) -> str:
     """Name an image as people would pull it."""
-    if event.image_tags:
-        return f"{event.repository_name}:{event.image_tags[0]}"
-    return f"{event.repository_name}@{event.image_digest}"
+    tag = event.image_tags[0] if event.image_tags else None
+    return name_of(event.repository_name, tag, event.image_digest)
 
 
 def _too_many(exceeded: Iterable[str], judgement: Judgement, gate: Gate) -> str:
@@ -237,10 +266,9 @@ def _next_step(judgement: Judgement) -> str:
         for package in finding.packages[:1]
         if package.fixed_version is not None
     ]
-    fixes = [_cut(fix) for fix in dict.fromkeys(fixes)]
+    fixes = [cut(fix, _TEXT_LENGTH) for fix in dict.fromkeys(fixes)]
     if fixes:
-        more = f", and {len(fixes) - _FIXES_SHOWN} more" if len(fixes) > _FIXES_SHOWN else ""
-        first = f"Update {', '.join(fixes[:_FIXES_SHOWN])}{more}, build the image again and push it."
+        first = f"Update {some(fixes, _FIXES_SHOWN)}, build the image again and push it."
     else:
         first = "Build the image again on a base image without these findings, and push it."
     excepted = (
@@ -254,11 +282,11 @@ def _shown(finding: Finding) -> FindingShown:
     packages = sorted(finding.packages, key=lambda package: package.fixed_version is None)
     first = packages[0] if packages else Package("")
     return FindingShown(
-        id=_cut(finding.id),
-        severity=_cut(finding.severity),
-        package=_cut(first.name) or None,
-        installed_version=_cut(first.installed_version or "") or None,
-        fixed_version=_cut(first.fixed_version or "") or None,
+        id=cut(finding.id, _TEXT_LENGTH),
+        severity=cut(finding.severity, _TEXT_LENGTH),
+        package=cut(first.name, _TEXT_LENGTH) or None,
+        installed_version=cut(first.installed_version or "", _TEXT_LENGTH) or None,
+        fixed_version=cut(first.fixed_version or "", _TEXT_LENGTH) or None,
         more_packages=max(len(packages) - 1, 0),
         # A link that was cut would lead nowhere.
         url=finding.url if finding.url is not None and len(finding.url) <= _TEXT_LENGTH else None,
@@ -269,7 +297,3 @@ def _shown(finding: Finding) -> FindingShown:
 
 def _worst_first(counts: Mapping[str, int]) -> dict[str, int]:
     return {name: counts[name] for name in sorted(counts, key=lambda name: (rank_of(name), name))}
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _TEXT_LENGTH else text[: _TEXT_LENGTH - 1] + "…"

@@ -1,7 +1,7 @@
 """What is remembered of an image between its scans, so that people hear of it once."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from ecr_warden.domain.outcomes import Outcome
@@ -53,3 +53,8 @@ class ImageState:
     held_until: datetime | None = None
     change_ids: tuple[str, ...] = ()
     told: int = 0
+
+    @property
+    def settled(self) -> "ImageState":
+        """The state when its outcome is told."""
+        return replace(self, untold=None, holder=None, held_until=None)

@@ -13,7 +13,7 @@ from ecr_warden.domain.settings.current import Repository
 from ecr_warden.domain.settings.decide import Facts, Planned, plan_settings
 from ecr_warden.domain.settings.plans import Compliant, Put, Setting, Violation
 from ecr_warden.errors import AwsError, RefusedError, RepositoryGoneError
-from ecr_warden.ports import Metrics, OutcomePublisher
+from ecr_warden.ports import Metrics, OutcomePorts
 from ecr_warden.use_cases.settings_changes import (
     ChangePorts,
     Result,
@@ -29,16 +29,8 @@ from ecr_warden.use_cases.settings_outcome import settings_outcome
 _TOLD_FROM: Final = 3
 
 
-class ConfigurationPorts(ChangePorts, Protocol):
+class ConfigurationPorts(ChangePorts, OutcomePorts, Protocol):
     """What configuring a repository needs."""
-
-    @property
-    def publisher(self) -> OutcomePublisher:
-        """Where outcomes go."""
-
-    @property
-    def metrics(self) -> Metrics:
-        """What is counted."""
 
 
 @dataclass(frozen=True)

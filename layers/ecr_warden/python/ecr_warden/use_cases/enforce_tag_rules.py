@@ -10,23 +10,15 @@ from ecr_warden.domain.policy import Lifecycle, Mode, Policy, Severity, TagActio
 from ecr_warden.domain.resolution import resolve
 from ecr_warden.domain.tag_rules import Allowed, NotJudged, Violation, judge_push
 from ecr_warden.errors import RepositoryGoneError
-from ecr_warden.ports import Metrics, OutcomePublisher
+from ecr_warden.ports import Metrics, OutcomePorts
 from ecr_warden.use_cases.tag_actions import Acted, TagActionPorts, advise_only, delete, quarantine
 
 # What ECR is known to send; a new one is passed over, and counted so that somebody looks.
 KNOWN_ACTION_TYPES = frozenset({"PUSH", "DELETE", "UPDATE_STORAGE_CLASS"})
 
 
-class EnforcementPorts(TagActionPorts, Protocol):
+class EnforcementPorts(TagActionPorts, OutcomePorts, Protocol):
     """What enforcing needs; nothing of it is touched for a push that breaks no rule."""
-
-    @property
-    def publisher(self) -> OutcomePublisher:
-        """Where outcomes go."""
-
-    @property
-    def metrics(self) -> Metrics:
-        """What is counted."""
 
 
 @dataclass(frozen=True)

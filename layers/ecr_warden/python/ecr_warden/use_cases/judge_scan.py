@@ -8,25 +8,30 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
-from ecr_warden.domain.exemption import EXEMPT_TAG, is_exempt
+from ecr_warden.domain.exemption import is_exempt
 from ecr_warden.domain.finding_summary import FindingChanges
-from ecr_warden.domain.findings import Scan
 from ecr_warden.domain.images import StoredImage
 from ecr_warden.domain.outcomes import Outcome
 from ecr_warden.domain.policy import Mode, Policy, ScanAction
 from ecr_warden.domain.previous_image import previous_image
-from ecr_warden.domain.resolution import resolve
+from ecr_warden.domain.resolution import SCAN_GATE, resolve
 from ecr_warden.domain.scan_events import FindingEvent, ImageScan, ScanCoverage, ScanEvent
 from ecr_warden.domain.scan_gate import Gate, Judgement, gate_for, judge_findings
 from ecr_warden.domain.scan_outcomes import GateNews, GateRule, compare, is_news, recovered, vulnerable
 from ecr_warden.domain.scan_state import ImageKey, ImageState
 from ecr_warden.errors import AwsError, ImageGoneError, RefusedError, RepositoryGoneError
-from ecr_warden.use_cases.quarantine_image import Wanted
-from ecr_warden.use_cases.scan_actions import Judged, JudgingPorts, act_and_publish, owner_of
-from ecr_warden.use_cases.scan_evidence import Evidence, Quiet, weigh
+from ecr_warden.use_cases.quarantine_image import Wanted, is_archived_now
+from ecr_warden.use_cases.scan_actions import (
+    Judged,
+    JudgingPorts,
+    act_and_publish,
+    archived,
+    exempt,
+    owner_of,
+)
+from ecr_warden.use_cases.scan_evidence import Evidence, Quiet, read_scan, weigh
 from ecr_warden.use_cases.tell_not_scanned import tell_coverage, tell_failed_scan
 
-_SECTION: Final = "scan_gate"
 _TRIES: Final = 5
 _LAST_SCAN: Final = "the last scan of this image"
 # Longer than ImageScanFunction may run.
@@ -64,7 +69,7 @@ def judge_scan(event: ScanEvent, *, policy: Policy, ports: JudgingPorts) -> Judg
 
 
 def _gate(event: ScanEvent, policy: Policy, ports: JudgingPorts) -> GateRule | None:
-    resolution = resolve(policy, event.repository_name, _SECTION)
+    resolution = resolve(policy, event.repository_name, SCAN_GATE)
     if resolution.rules is None or resolution.rule is None:
         return None
     gate = gate_for(resolution.rules, policy, event.repository_name, ports.now())
@@ -72,7 +77,7 @@ def _gate(event: ScanEvent, policy: Policy, ports: JudgingPorts) -> GateRule | N
 
 
 def _ungated(event: ScanEvent) -> Judged:
-    return Judged("NotJudged", f"no rule has {_SECTION} for {event.repository_name}")
+    return Judged("NotJudged", f"no rule has {SCAN_GATE} for {event.repository_name}")
 
 
 @dataclass(frozen=True)
@@ -108,27 +113,20 @@ class _Judging:
 
     def _tell(self, weighed: Evidence, gated: GateRule, state: ImageState) -> Judged | None:
         resource_tags = self.ports.registry.resource_tags(self.event.repository_name)
-        if is_exempt(resource_tags, _SECTION):
-            return Judged("Exempt", f"the resource tag {EXEMPT_TAG} exempts the repository from {_SECTION}")
-        if not weighed.judgement.has_failed and self._is_archived():
-            # Inspector closes the findings of what is archived: that is no recovery.
-            return Judged("Archived", "the image is archived: it cannot be pulled, and is not scanned")
+        if is_exempt(resource_tags, SCAN_GATE):
+            return exempt()
+        # Inspector closes the findings of what is archived: that is no recovery.
+        if not weighed.judgement.has_failed and is_archived_now(
+            self.ports, self.event.repository_name, self.event.image_digest
+        ):
+            return archived()
         untold = self._outcome(weighed, gated, state, owner_of(resource_tags))
-        known = replace(
-            _known(state, weighed),
-            version=state.version + 1,
-            untold=untold,
-            told=state.told + 1,
-        )
+        known = replace(_known(state, weighed), untold=untold, told=state.told + 1)
         known = self._held(known)
         if not self.ports.states.write(self._key, known):
             return None
         told, _ = self._settle(known, untold, _wanted(gated))
         return Judged("Failed" if known.has_failed else "Recovered", told.reason, told)
-
-    def _is_archived(self) -> bool:
-        found = self.ports.storage.images(self.event.repository_name, [self.event.image_digest])
-        return any(image.is_archived for image in found)
 
     @property
     def _image(self) -> str:
@@ -162,7 +160,7 @@ class _Judging:
         if state.holder != self.event.event_id:
             if state.held_until is not None and self.ports.now() < state.held_until:
                 return state
-            state = self._held(replace(state, version=state.version + 1))
+            state = self._held(state)
             if not self.ports.states.write(self._key, state):
                 return None
         # It may be days since it was decided.
@@ -172,35 +170,28 @@ class _Judging:
         return self._settle(state, untold, wanted)[1]
 
     def _held(self, state: ImageState) -> ImageState:
-        return replace(state, holder=self.event.event_id, held_until=self.ports.now() + _HELD)
+        """Give the next version of a state, in which it is this event's to do and tell what is untold."""
+        held_until = self.ports.now() + _HELD
+        return replace(state, version=state.version + 1, holder=self.event.event_id, held_until=held_until)
 
     def _fails_still(self) -> bool:
         """Tell whether the image fails today's gate, by what is listed now; what is not known does not."""
         if self.gated is None:
             return False
         gate = self.gated.gate
-        scan = self._read(self.event.image_digest, gate)
-        if scan.status == "IMAGE_ARCHIVED":
+        scan = read_scan(self.ports, self.event.repository_name, self.event.image_digest, gate)
+        if scan.is_archived:
             # That was begun: what is left of it is looked at by itself.
             return True
         if not scan.has_findings or not judge_findings(scan.pages, gate, scan.counts).has_failed:
             return False
         resource_tags = self.ports.registry.resource_tags(self.event.repository_name)
-        return not is_exempt(resource_tags, _SECTION)
-
-    def _read(self, image_digest: str, gate: Gate) -> Scan:
-        from_inspector = gate.min_epss is not None
-        return self.ports.scans.read(self.event.repository_name, image_digest, from_inspector=from_inspector)
+        return not is_exempt(resource_tags, SCAN_GATE)
 
     def _settle(self, state: ImageState, untold: Outcome, wanted: Wanted) -> tuple[Outcome, ImageState]:
         told = act_and_publish(untold, self.ports, wanted)
-        settled = replace(
-            state,
-            untold=None,
-            holder=None,
-            held_until=None,
-            change_ids=_with(state.change_ids, told.change_ids),
-        )
+        changed = tuple(dict.fromkeys((*state.change_ids, *told.change_ids)))
+        settled = replace(state.settled, change_ids=changed)
         self.ports.states.settle(self._key, settled)
         return told, settled
 
@@ -241,7 +232,7 @@ class _Judging:
 
     def _marks_of(self, image: StoredImage, gate: Gate) -> tuple[str, ...] | None:
         try:
-            scan = self._read(image.digest, gate)
+            scan = read_scan(self.ports, self.event.repository_name, image.digest, gate)
         except ImageGoneError:
             return None
         return judge_findings(scan.pages, gate, scan.counts).marks if scan.has_findings else None
@@ -276,7 +267,3 @@ def _wanted(gated: GateRule | None) -> Wanted:
         return Wanted(quarantine=False)
     wants = gated.mode is Mode.ENFORCE and gated.rules.on_failure is ScanAction.QUARANTINE
     return Wanted(quarantine=wants, even_in_use=gated.rules.even_in_use)
-
-
-def _with(entries: tuple[str, ...], more: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys((*entries, *more)))

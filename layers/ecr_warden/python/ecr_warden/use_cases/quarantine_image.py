@@ -6,18 +6,19 @@ archived index cannot be read any more. A quarantine that comes again does what 
 what somebody has restored since.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final, Protocol
 
-from ecr_warden.domain.image_quarantine import QuarantinePlan, plan_quarantine
+from ecr_warden.domain.image_quarantine import QuarantinePlan, plan_quarantine, shared_with
 from ecr_warden.domain.images import Change, StoredImage
 from ecr_warden.domain.outcomes import Outcome, change_id
 from ecr_warden.domain.policy import RuleReference
+from ecr_warden.domain.resolution import SCAN_GATE
+from ecr_warden.domain.texts import some
 from ecr_warden.errors import ImageGoneError, RefusedError
-from ecr_warden.ports import ImageStorage, Journal, Progress, Usage
+from ecr_warden.ports import ImageChangePorts, ImageStorage, Progress
 
 _SHOWN: Final = 5
 _STANDARD: Final = "STANDARD"
@@ -26,24 +27,12 @@ _CHILDREN: Final = "children"
 _NOT_FOUND_OUT: Final = "it could not be found out"
 
 
-class QuarantinePorts(Protocol):
+class QuarantinePorts(ImageChangePorts, Protocol):
     """What a quarantine needs."""
 
     @property
     def storage(self) -> ImageStorage:
         """The storage classes of the registry's images."""
-
-    @property
-    def journal(self) -> Journal:
-        """The record of changes."""
-
-    @property
-    def usage(self) -> Usage:
-        """Who runs an image."""
-
-    @property
-    def now(self) -> Callable[[], datetime]:
-        """The clock, in UTC."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +105,7 @@ def _begin(quarantine: "_Quarantine", image: StoredImage, wanted: Wanted) -> Qua
             what=f"It was NOT quarantined, as {len(plan.indexes)} tagged indexes have it: {names}.",
             next_step="Push mended images under these tags.",
         )
-    users = () if wanted.even_in_use else quarantine.users(plan)
+    users = () if wanted.even_in_use else quarantine.users(plan.children, plan.digests, plan.tags)
     return _in_use(users, outcome) if users else quarantine.carry_out(plan)
 
 
@@ -126,6 +115,11 @@ def entry_of(outcome: Outcome, digest: str) -> str:
     The outcome's id is the same for each try, and another once there is something new to tell.
     """
     return change_id(event_id=outcome.id, repository=outcome.repository, setting=digest)
+
+
+def is_archived_now(ports: QuarantinePorts, repository: str, image_digest: str) -> bool:
+    """Tell whether an image is there and archived."""
+    return any(image.is_archived for image in ports.storage.images(repository, [image_digest]))
 
 
 class _Ended(Enum):
@@ -143,17 +137,19 @@ class _Quarantine:
 
     outcome: Outcome
     ports: QuarantinePorts
-    digest: str = field(init=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "digest", self.outcome.image_digest or "")
+    @property
+    def digest(self) -> str:
+        return self.outcome.image_digest or ""
 
-    def users(self, plan: QuarantinePlan) -> tuple[str, ...]:
-        """Name the workloads that use any of what would be archived."""
-        children = self.ports.storage.images(self.outcome.repository, plan.children) if plan.children else ()
-        own = tuple(tag for child in children for tag in child.tags)
-        tags = tuple(dict.fromkeys((*plan.tags, *own)))
-        return self.ports.usage.who_uses(self.outcome.repository, plan.digests, tags)
+    def users(
+        self, children: Sequence[str], digests: Sequence[str], tags: Sequence[str] = ()
+    ) -> tuple[str, ...]:
+        """Name the workloads that use any of what would be archived; children may have tags of their own."""
+        stored = self.ports.storage.images(self.outcome.repository, children) if children else ()
+        own = (tag for child in stored for tag in child.tags)
+        every = tuple(dict.fromkeys((*tags, *own)))
+        return self.ports.usage.who_uses(self.outcome.repository, digests, every)
 
     def go_on(self, wanted: Wanted) -> Quarantined:
         """Answer for an image that is archived already: our own doing, which is gone on with, or others'."""
@@ -165,8 +161,8 @@ class _Quarantine:
         known = self.ports.journal.progress_of([self._id(child) for child in children])
         missing = tuple(child for child in children if known.get(self._id(child)) is not Progress.DONE)
         left = self._not_to_follow(missing, wanted) if missing else ()
-        said = f"Left alone, as by now they are needed or not to follow: {_some(left)}." if left else ""
-        return self._archive_all(tuple(child for child in children if child not in left), said)
+        why = "by now they are needed or not to follow"
+        return self._archive_all(tuple(child for child in children if child not in left), _left(left, why))
 
     def _not_to_follow(self, children: tuple[str, ...], wanted: Wanted) -> tuple[str, ...]:
         """Give the children that are to stay by now: it may be days since they were to follow."""
@@ -176,20 +172,16 @@ class _Quarantine:
             indexes = self.ports.storage.indexes(self.outcome.repository)
         except RefusedError:
             return children
-        shared = tuple(
-            child for child in children if any(index.tags and child in of for index, of in indexes)
-        )
+        shared = shared_with(children, indexes)
         own = tuple(child for child in children if child not in shared)
-        plan = QuarantinePlan(own, shared, (), own, ())
-        if own and not wanted.even_in_use and self.users(plan):
+        if own and not wanted.even_in_use and self.users(own, own):
             return children
         return shared
 
     def carry_out(self, plan: QuarantinePlan) -> Quarantined:
         """Archive what is planned."""
-        shared = plan.shared
-        said = f"Left alone, as another tagged index has them too: {_some(shared)}." if shared else ""
-        done = self._archive_all(plan.children, said)
+        left = _left(plan.shared, "another tagged index has them too")
+        done = self._archive_all(plan.children, left)
         if done.changed and plan.indexes:
             tag = f"{self.outcome.repository}:{plan.indexes[0].tags[0]}"
             what = f"{done.what} It is a platform of {tag}, which cannot be pulled on that platform now."
@@ -232,7 +224,9 @@ class _Quarantine:
         if image is None:
             return _Ended.GONE
         if progress is Progress.DONE:
-            return _Ended.OURS if image.is_archived or self._is_archived(digest) else _Ended.RESTORED
+            # Looked at again: another handling may have archived it since it was looked at.
+            is_archived = image.is_archived or is_archived_now(self.ports, self.outcome.repository, digest)
+            return _Ended.OURS if is_archived else _Ended.RESTORED
         if image.is_archived and progress is Progress.NEW:
             return _Ended.OF_OTHERS
         if not image.is_archived:
@@ -248,11 +242,6 @@ class _Quarantine:
         self.ports.journal.finish(entry)
         return _Ended.OURS
 
-    def _is_archived(self, digest: str) -> bool:
-        """Look again: another handling may have archived it since it was looked at."""
-        found = self.ports.storage.images(self.outcome.repository, [digest])
-        return any(image.is_archived for image in found)
-
     def _id(self, digest: str) -> str:
         return entry_of(self.outcome, digest)
 
@@ -266,7 +255,7 @@ class _Quarantine:
             account=outcome.account,
             region=outcome.region,
             repository=outcome.repository,
-            section="scan_gate",
+            section=SCAN_GATE,
             before={"image_digest": digest, "storage_class": _STANDARD},
             after=after,
             event_id=outcome.event_id,
@@ -280,6 +269,10 @@ def _unchanged(why: str) -> Quarantined:
     return Quarantined(changed=False, what=f"Nothing was changed: {why}.")
 
 
+def _left(children: Sequence[str], why: str) -> str:
+    return f"Left alone, as {why}: {some(children, _SHOWN)}." if children else ""
+
+
 def _done(entries: tuple[str, ...], left: str, refused: Sequence[str]) -> Quarantined:
     what = "It was quarantined: ECR archived it, so that it cannot be pulled under any tag or digest."
     if len(entries) > 1:
@@ -287,7 +280,7 @@ def _done(entries: tuple[str, ...], left: str, refused: Sequence[str]) -> Quaran
     if left:
         what += f" {left}"
     if refused:
-        what += f" ECR refused to archive these of its platforms: {_some(refused)}."
+        what += f" ECR refused to archive these of its platforms: {some(refused, _SHOWN)}."
     # Of an index, that takes back its platforms' too.
     undo = (
         f"`ecr-warden undo {entries[0]}` takes it back, which takes ECR up to 20 minutes. "
@@ -299,16 +292,11 @@ def _done(entries: tuple[str, ...], left: str, refused: Sequence[str]) -> Quaran
 def _in_use(users: Sequence[str], outcome: Outcome) -> Quarantined:
     return Quarantined(
         changed=False,
-        what=f"It was NOT quarantined, as {_some(users, '; ')}."
+        what=f"It was NOT quarantined, as {some(users, _SHOWN, '; ')}."
         if all(user.startswith(_NOT_FOUND_OUT) for user in users)
-        else f"It was NOT quarantined, as it is in use: {_some(users, '; ')}.",
+        else f"It was NOT quarantined, as it is in use: {some(users, _SHOWN, '; ')}.",
         next_step="Deploy a mended image there first, then archive this one: aws ecr "
         f"update-image-storage-class --repository-name {outcome.repository} "
         f"--image-id imageDigest={outcome.image_digest} --target-storage-class ARCHIVE",
         is_in_use=True,
     )
-
-
-def _some(names: Sequence[str], separator: str = ", ") -> str:
-    shown = separator.join(names[:_SHOWN])
-    return f"{shown}{separator}and {len(names) - _SHOWN} more" if len(names) > _SHOWN else shown

@@ -4,18 +4,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
+from ecr_warden.domain.exemption import EXEMPT_TAG
 from ecr_warden.domain.outcomes import Outcome, OutcomeKind, outcome_id
 from ecr_warden.domain.policy import Mode, ScanAction, Severity
-from ecr_warden.ports import Metrics, OutcomePublisher, Registry, ScanStates
+from ecr_warden.domain.resolution import SCAN_GATE
+from ecr_warden.ports import OutcomePorts, Registry, ScanStates
 from ecr_warden.use_cases.quarantine_image import Quarantined, QuarantinePorts, Wanted, quarantine_image
-from ecr_warden.use_cases.scan_evidence import EvidencePorts
+from ecr_warden.use_cases.scan_evidence import ARCHIVED, EvidencePorts
 
 _OWNER_TAGS: Final = ("team", "owner")
 # Kinds that are only told, whatever the rule asks for.
 _NEVER_ACTED_ON: Final = frozenset({OutcomeKind.IMAGE_RECOVERED})
 
 
-class JudgingPorts(EvidencePorts, QuarantinePorts, Protocol):
+class JudgingPorts(EvidencePorts, QuarantinePorts, OutcomePorts, Protocol):
     """What judging an image and acting on it need."""
 
     @property
@@ -26,14 +28,6 @@ class JudgingPorts(EvidencePorts, QuarantinePorts, Protocol):
     def states(self) -> ScanStates:
         """What is remembered of images."""
 
-    @property
-    def publisher(self) -> OutcomePublisher:
-        """Where outcomes go."""
-
-    @property
-    def metrics(self) -> Metrics:
-        """What is counted."""
-
 
 @dataclass(frozen=True)
 class Judged:
@@ -42,6 +36,16 @@ class Judged:
     decision: str
     reason: str
     outcome: Outcome | None = None
+
+
+def archived() -> Judged:
+    """Say of an image that it is archived."""
+    return Judged("Archived", ARCHIVED)
+
+
+def exempt() -> Judged:
+    """Say that the image's repository is exempt."""
+    return Judged("Exempt", f"the resource tag {EXEMPT_TAG} exempts the repository from {SCAN_GATE}")
 
 
 def owner_of(resource_tags: Mapping[str, str]) -> str | None:

@@ -19,7 +19,7 @@ from ecr_warden.errors import NotReadyError
 from ecr_warden.ports import Scans
 
 _ACTIVE: Final = "ACTIVE"
-_ARCHIVED: Final = "IMAGE_ARCHIVED"
+ARCHIVED: Final = "the image is archived: it cannot be pulled, and is not scanned"
 # Scans whose findings are still to come.
 _COMING: Final = frozenset({"NOT_FOUND", "PENDING", "IN_PROGRESS", "FINDINGS_UNAVAILABLE", "LIMIT_EXCEEDED"})
 # After so long, what the registry and Inspector list is newer than an event.
@@ -55,6 +55,11 @@ class Evidence:
     unlisted: str | None = None
 
 
+def read_scan(ports: EvidencePorts, repository_name: str, image_digest: str, gate: Gate) -> Scan:
+    """Read an image's last scan from whoever has what a gate needs: EPSS scores are Inspector's alone."""
+    return ports.scans.read(repository_name, image_digest, from_inspector=gate.min_epss is not None)
+
+
 def weigh(
     event: ImageScan | FindingEvent, gate: Gate, state: ImageState, ports: EvidencePorts
 ) -> Quiet | Evidence:
@@ -84,9 +89,10 @@ class _Weighing:
         quiet = self._needs_no_look()
         if quiet is not None:
             return quiet
-        registry = self._read(from_inspector=self.gate.min_epss is not None)
-        if registry.status == _ARCHIVED:
-            return Quiet("Archived", "the image is archived: it cannot be pulled, and is not scanned")
+        event = self.event
+        registry = read_scan(self.ports, event.repository_name, event.image_digest, self.gate)
+        if registry.is_archived:
+            return Quiet("Archived", ARCHIVED)
         if not registry.has_findings:
             return self._without_findings(registry)
         listed = judge_findings(registry.pages, self.gate, registry.counts)
@@ -110,13 +116,10 @@ class _Weighing:
         """Decide a contradiction, if Inspector can."""
         raise NotImplementedError
 
-    def _read(self, *, from_inspector: bool) -> Scan:
-        event = self.event
-        return self.ports.scans.read(event.repository_name, event.image_digest, from_inspector=from_inspector)
-
     def _read_from_inspector(self) -> Judgement:
         """Judge by all that Inspector lists."""
-        scan = self._read(from_inspector=True)
+        event = self.event
+        scan = self.ports.scans.read(event.repository_name, event.image_digest, from_inspector=True)
         if not scan.has_findings:
             raise self._not_ready(_said(scan))
         return judge_findings(scan.pages, self.gate, scan.counts, to_the_end=True)

@@ -7,7 +7,6 @@ what is missing is done.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Final, Protocol, TypeGuard
 
 from ecr_warden.domain.events import ImageAction
@@ -15,30 +14,18 @@ from ecr_warden.domain.images import Change, Manifest
 from ecr_warden.domain.quarantine import quarantine_tag, quarantined_digest
 from ecr_warden.domain.tag_rules import Violation
 from ecr_warden.errors import AwsError, RefusedError
-from ecr_warden.ports import Journal, Progress, Registry, Usage
+from ecr_warden.ports import ImageChangePorts, Progress, Registry
 
 # A DynamoDB item holds 400 KB, names and all.
 MAX_JOURNALED_MANIFEST: Final = 300_000
 
 
-class TagActionPorts(Protocol):
+class TagActionPorts(ImageChangePorts, Protocol):
     """What taking a tag needs."""
 
     @property
     def registry(self) -> Registry:
         """The registry that the event came from."""
-
-    @property
-    def journal(self) -> Journal:
-        """The record of changes."""
-
-    @property
-    def usage(self) -> Usage:
-        """Who runs an image."""
-
-    @property
-    def now(self) -> Callable[[], datetime]:
-        """The clock, in UTC."""
 
 
 @dataclass(frozen=True)

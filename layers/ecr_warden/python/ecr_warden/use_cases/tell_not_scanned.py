@@ -3,19 +3,26 @@
 from typing import Final
 
 from ecr_warden.domain.artifacts import Artifact, classify_manifest
-from ecr_warden.domain.exemption import EXEMPT_TAG, is_exempt
+from ecr_warden.domain.exemption import is_exempt
 from ecr_warden.domain.findings import Scan
-from ecr_warden.domain.images import INDEX_TYPES
-from ecr_warden.domain.outcomes import Outcome, OutcomeKind, outcome_id
+from ecr_warden.domain.images import INDEX_TYPES, StoredImage
+from ecr_warden.domain.outcomes import OutcomeKind
 from ecr_warden.domain.policy import ScanAction, Severity
+from ecr_warden.domain.resolution import SCAN_GATE
 from ecr_warden.domain.scan_events import ImageScan, ScanCoverage, ScanEvent
-from ecr_warden.domain.scan_outcomes import GateRule, image_name
+from ecr_warden.domain.scan_outcomes import GateRule, Told, image_name, image_outcome
 from ecr_warden.errors import ImageGoneError
 from ecr_warden.ports import Progress
 from ecr_warden.use_cases.quarantine_image import Wanted, entry_of
-from ecr_warden.use_cases.scan_actions import Judged, JudgingPorts, act_and_publish, owner_of
+from ecr_warden.use_cases.scan_actions import (
+    Judged,
+    JudgingPorts,
+    act_and_publish,
+    archived,
+    exempt,
+    owner_of,
+)
 
-_SECTION: Final = "scan_gate"
 # Why Inspector does not scan an image though nothing is wrong, or not for long.
 _QUIET: Final = frozenset(
     {
@@ -49,6 +56,7 @@ _NEXT_STEPS: Final = {
     "UNSUPPORTED_MEDIA_TYPE": "Push it in a format that Inspector scans: Docker or OCI image manifests.",
     "UNSUPPORTED_OS": "Build it on an operating system that Inspector supports and that is not at its end.",
 }
+_NOT_JUDGED: Final = "The scan gate cannot judge it."
 _LOOK: Final = "Look into Inspector's account management, and at the image in the ECR console."
 
 
@@ -64,12 +72,16 @@ def tell_failed_scan(scan: ImageScan, gated: GateRule, ports: JudgingPorts) -> J
         scan,
         gated,
         ports,
-        kind=OutcomeKind.SCAN_FAILED,
-        reason=f"The scan of {image_name(scan)} ended as {scan.status}{why}. The scan gate cannot judge it.",
-        next_step="Start a scan again, once a day at most: `aws ecr start-image-scan --repository-name "
-        f"{scan.repository_name} --image-id imageDigest={scan.image_digest}`.",
-        severity=Severity.MEDIUM,
-        about=(scan.event_id,),
+        Told(
+            kind=OutcomeKind.SCAN_FAILED,
+            decision=OutcomeKind.SCAN_FAILED.value,
+            action=gated.rules.on_scan_failed,
+            reason=f"The scan of {image_name(scan)} ended as {scan.status}{why}. {_NOT_JUDGED}",
+            next_step="Start a scan again, once a day at most: `aws ecr start-image-scan --repository-name "
+            f"{scan.repository_name} --image-id imageDigest={scan.image_digest}`.",
+            severity=Severity.MEDIUM,
+            about=(scan.event_id,),
+        ),
         may_act=scan.status in _FAILED and registry.status in _FAILED,
     )
 
@@ -86,12 +98,16 @@ def tell_coverage(event: ScanCoverage, gated: GateRule, ports: JudgingPorts) -> 
         event,
         gated,
         ports,
-        kind=OutcomeKind.IMAGE_NOT_SCANNED,
-        reason=f"Inspector does not scan {image_name(event)}: {event.reason}. The scan gate cannot judge it.",
-        next_step=_NEXT_STEPS.get(event.reason, _LOOK),
-        severity=Severity.MEDIUM if is_of_the_image else Severity.LOW,
-        # Inspector may say it again and again.
-        about=(event.reason,),
+        Told(
+            kind=OutcomeKind.IMAGE_NOT_SCANNED,
+            decision=OutcomeKind.IMAGE_NOT_SCANNED.value,
+            action=gated.rules.on_scan_failed,
+            reason=f"Inspector does not scan {image_name(event)}: {event.reason}. {_NOT_JUDGED}",
+            next_step=_NEXT_STEPS.get(event.reason, _LOOK),
+            severity=Severity.MEDIUM if is_of_the_image else Severity.LOW,
+            # Inspector may say it again and again.
+            about=(event.reason,),
+        ),
         may_act=is_of_the_image and not registry.has_findings,
     )
 
@@ -101,27 +117,18 @@ def _is_newer(registry: Scan, event: ScanEvent) -> bool:
     return registry.has_findings and completed_at is not None and completed_at > event.event_time
 
 
-def _is_archived_by_others(decided: Outcome, ports: JudgingPorts) -> bool:
-    """Tell whether an image is archived, and not by an earlier try of what was decided."""
-    digest = decided.image_digest or ""
-    stored = ports.storage.images(decided.repository, [digest])
-    if not any(image.is_archived for image in stored):
-        return False
-    return ports.journal.progress(entry_of(decided, digest)) is Progress.NEW
+def _stored(event: ScanEvent, ports: JudgingPorts) -> StoredImage:
+    found = ports.storage.images(event.repository_name, [event.image_digest])
+    if not found:
+        raise ImageGoneError(f"{event.repository_name} {event.image_digest} does not exist any more")
+    return found[0]
 
 
-def _not_to_be_scanned(event: ScanEvent, ports: JudgingPorts) -> Judged | None:
+def _not_to_be_scanned(event: ScanEvent, image: StoredImage, ports: JudgingPorts) -> Judged | None:
     """Say why it does not matter that something was not scanned.
 
     A push with signatures and attestations has more manifests than its image, of which no scanner knows any.
     """
-    found = ports.storage.images(event.repository_name, [event.image_digest])
-    if not found:
-        raise ImageGoneError(f"{event.repository_name} {event.image_digest} does not exist any more")
-    (image,) = found
-    if image.is_archived:
-        # Its manifest cannot be read; whether that is our doing, the journal says.
-        return None
     if image.media_type in INDEX_TYPES:
         return Judged("NotJudged", "it is an image index: its platforms are scanned, each by itself")
     manifest = ports.registry.find_manifest_by_digest(event.repository_name, event.image_digest)
@@ -131,52 +138,28 @@ def _not_to_be_scanned(event: ScanEvent, ports: JudgingPorts) -> Judged | None:
     return None
 
 
-def _tell(  # noqa: PLR0913  # what an outcome says
+def _tell(
     event: ScanEvent,
     gated: GateRule,
     ports: JudgingPorts,
+    told: Told,
     *,
-    kind: OutcomeKind,
-    reason: str,
-    next_step: str,
-    severity: Severity,
-    about: tuple[str, ...],
     may_act: bool,
 ) -> Judged:
-    action = gated.rules.on_scan_failed
-    if action is ScanAction.IGNORE:
-        return Judged("Ignored", f"{reason} The rule's on_scan_failed says to ignore that.")
-    if (ignored := _not_to_be_scanned(event, ports)) is not None:
+    if told.action is ScanAction.IGNORE:
+        return Judged("Ignored", f"{told.reason} The rule's on_scan_failed says to ignore that.")
+    image = _stored(event, ports)
+    # What is archived cannot be read.
+    ignored = None if image.is_archived else _not_to_be_scanned(event, image, ports)
+    if ignored is not None:
         return ignored
     resource_tags = ports.registry.resource_tags(event.repository_name)
-    if is_exempt(resource_tags, _SECTION):
-        return Judged("Exempt", f"the resource tag {EXEMPT_TAG} exempts the repository from {_SECTION}")
-    decided = Outcome(
-        id=outcome_id(
-            kind,
-            event_id="",
-            repository=event.repository_name,
-            image_digest=event.image_digest,
-            about=(event.account, event.region, *about),
-        ),
-        kind=kind,
-        account=event.account,
-        region=event.region,
-        repository=event.repository_name,
-        image_digest=event.image_digest,
-        image_tag=event.image_tags[0] if event.image_tags else None,
-        mode=gated.mode,
-        decision=kind.value,
-        action=action.value,
-        changed=False,
-        reason=reason,
-        next_step=next_step,
-        rule=gated.rule,
-        severity=severity,
-        event_id=event.event_id,
-        event_time=event.event_time,
-        owner=owner_of(resource_tags),
-    )
+    if is_exempt(resource_tags, SCAN_GATE):
+        return exempt()
+    decided = image_outcome(event, gated, told, owner_of(resource_tags))
+    if image.is_archived and ports.journal.progress(entry_of(decided, image.digest)) is Progress.NEW:
+        # That is not the doing of an earlier try.
+        return archived()
     # What no scanner can read is no reason to break an index that can be pulled.
     wanted = Wanted(
         quarantine=may_act,
@@ -184,7 +167,5 @@ def _tell(  # noqa: PLR0913  # what an outcome says
         platforms=False,
         why_not="that it is not scanned is not the image's own doing",
     )
-    if _is_archived_by_others(decided, ports):
-        return Judged("Archived", "the image is archived: it cannot be pulled, and is not scanned")
-    told = act_and_publish(decided, ports, wanted)
-    return Judged("NotScanned", told.reason, told)
+    outcome = act_and_publish(decided, ports, wanted)
+    return Judged("NotScanned", outcome.reason, outcome)

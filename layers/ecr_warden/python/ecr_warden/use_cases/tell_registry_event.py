@@ -1,23 +1,10 @@
 """What befell the registry is told, and never acted on."""
 
 from dataclasses import dataclass
-from typing import Protocol
 
 from ecr_warden.domain.policy import Policy
 from ecr_warden.domain.registry_outcomes import ToldEvent, registry_outcomes
-from ecr_warden.ports import Metrics, OutcomePublisher
-
-
-class TellingPorts(Protocol):
-    """What telling needs."""
-
-    @property
-    def publisher(self) -> OutcomePublisher:
-        """Where outcomes go."""
-
-    @property
-    def metrics(self) -> Metrics:
-        """What is counted."""
+from ecr_warden.ports import OutcomePorts
 
 
 @dataclass(frozen=True)
@@ -29,7 +16,7 @@ class Told:
     outcome_ids: tuple[str, ...] = ()
 
 
-def tell_registry_event(event: ToldEvent, *, policy: Policy, ports: TellingPorts) -> Told:
+def tell_registry_event(event: ToldEvent, *, policy: Policy, ports: OutcomePorts) -> Told:
     """Publish what an event of the registry comes to.
 
     Raises
