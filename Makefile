@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check --no-deps
 
-.PHONY: help setup demo test check e2e
+.PHONY: help setup demo test check e2e preview-picture
 
 help: ## What can be made
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -41,3 +41,6 @@ check: .venv/ready ## Linters, types, architecture, template
 
 e2e: .venv/ready .venv-sam/ready ## sam build, then sam local runs the functions in containers (skipped without Docker)
 	$(BIN)/python -m pytest tests/e2e
+
+preview-picture: .venv/ready ## Take the README's picture of messages anew (needs Chromium and pngquant)
+	$(BIN)/python docs/images/preview.py

@@ -25,8 +25,8 @@ SERVICES = (
     "sts",
 )
 
-# Of these folders, only these entries: Powertools is here for its metrics, slack_sdk for its webhook client
-# and its blocks, and the rest of each list is what those import in turn.
+# Of these folders, only these entries: Powertools is here for its metrics, slack_sdk for its two clients,
+# and the rest of each list is what those import in turn.
 KEPT: dict[str, tuple[str, ...]] = {
     "botocore/data": (
         *SERVICES,
@@ -75,13 +75,39 @@ UNUSED = (
     "slack",
     "slack_sdk/**/async_*.py",
     "slack_sdk/**/legacy_*.py",
+    # Of Apprise, its command with the parser of its options, the pictures that services get by address, the
+    # translations, and what reads files with many URLs.
+    "apprise/cli.py",
+    "apprise/assets",
+    "apprise/i18n/*/",
+    "click",
+    "click-*.dist-info",
+    "yaml",
+    "_yaml",
+    "pyyaml-*.dist-info",
+    # The source of the time zones, which are there compiled.
+    "tzdata/zoneinfo/tzdata.zi",
 )
 
 # The licences ask to be passed on with the code; METADATA is where vulnerability scanners read versions.
 KEPT_METADATA = ("METADATA", "licenses", "LICEN[CS]E*", "NOTICE*", "COPYING*", "AUTHORS*")
 
 # The ones in pure Python, which any host can import: the others are for Lambda's own machines.
-IMPORTED = ("boto3", "aws_lambda_powertools.metrics", "slack_sdk.models.blocks", "slack_sdk.webhook")
+IMPORTED = (
+    "apprise",
+    "boto3",
+    "aws_lambda_powertools.metrics",
+    "slack_sdk.web",
+    "slack_sdk.webhook",
+    "tzdata.zoneinfo.Europe",
+)
+# Apprise passes over a plugin that it cannot import: one of each kind that is worth a check.
+APPRISE_URLS = (
+    "json://localhost",
+    "mailto://user:password@example.com",
+    "discord://123456789012345678/token-of-a-webhook",
+    "pagerduty://integrationkey@apikey",
+)
 
 
 def unused(tree: Path) -> Iterator[Path]:
@@ -110,6 +136,9 @@ def check(tree: Path) -> None:
     modules = {name: import_module(name) for name in IMPORTED}
     for service in SERVICES:
         modules["boto3"].client(service, region_name="us-east-1")
+    for url in APPRISE_URLS:
+        if modules["apprise"].Apprise.instantiate(url) is None:
+            sys.exit(f"layers/trim.py: Apprise has no {url.partition(':')[0]}: does it need what is trimmed?")
 
 
 def trim(tree: Path) -> None:

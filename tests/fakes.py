@@ -4,9 +4,11 @@ import time
 from collections import Counter as CounterOf
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 
 from ecr_warden.domain.findings import Finding, Page, Scan
 from ecr_warden.domain.images import Change, Manifest, RecordedChange, StoredImage
+from ecr_warden.domain.messages import Message, Posted, Thread
 from ecr_warden.domain.outcomes import Outcome, OutcomeKind
 from ecr_warden.domain.policy import Mode, RuleReference, Severity
 from ecr_warden.domain.scan_state import ImageKey, ImageState
@@ -21,8 +23,9 @@ from ecr_warden.domain.settings.lifecycle_rules import lifecycle_problems
 from ecr_warden.domain.settings.plans import Setting
 from ecr_warden.domain.settings.replication import replication_rules
 from ecr_warden.domain.settings.scanning import registry_scanning
+from ecr_warden.domain.waiting import Waiting
 from ecr_warden.errors import AwsError, BusyError, ImageGoneError, RefusedError, RepositoryGoneError
-from ecr_warden.ports import Claim, Progress, Rendered
+from ecr_warden.ports import ChannelState, Progress, Rendered
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 # Of an index, and of an image.
@@ -419,6 +422,8 @@ class FakeMetrics:
     def milliseconds(self, name, value):
         self.times.append((name, value))
 
+    seconds = milliseconds
+
 
 @dataclass
 class FakePorts:
@@ -454,36 +459,159 @@ class FakeSettingsPorts:
 
 
 @dataclass
-class FakeDeliveries:
-    status: dict[tuple[str, str], Claim] = field(default_factory=dict)
+class FakeClock:
+    """A clock that moves when somebody pauses."""
 
-    def claim(self, outcome_id, channel):
-        found = self.status.setdefault((outcome_id, channel), Claim.MINE)
-        if found is Claim.MINE:
-            self.status[outcome_id, channel] = Claim.HELD
-        return found
+    at: datetime = NOW
 
-    def told(self, outcome_id, channel):
-        self.status[outcome_id, channel] = Claim.TOLD
+    def now(self):
+        return self.at
 
-    def release(self, outcome_id, channel):
-        del self.status[outcome_id, channel]
+    def pause(self, seconds):
+        assert seconds >= 0
+        self.at += timedelta(seconds=seconds)
+
+
+@dataclass
+class FakeOutbox:
+    """What waits by channel and outcome id, and what became of all that ever waited."""
+
+    clock: FakeClock = field(default_factory=FakeClock)
+    waits: dict[str, dict[str, Waiting]] = field(default_factory=dict)
+    status: dict[tuple[str, str], str] = field(default_factory=dict)
+    states: dict[str, ChannelState] = field(default_factory=dict)
+    holders: dict[str, tuple[str, datetime]] = field(default_factory=dict)
+    alarms: dict[str, datetime] = field(default_factory=dict)
+    threads: dict[tuple[str, str], Thread] = field(default_factory=dict)
+
+    def put(self, channel, waiting):
+        key = (waiting.outcome.id, channel)
+        match self.status.get(key):
+            case None | "given up":
+                self.status[key] = "waiting"
+                self.waits.setdefault(channel, {})[waiting.outcome.id] = waiting
+                return waiting.due
+            case "waiting":
+                return self.waits[channel][waiting.outcome.id].due
+        return None
+
+    def waiting(self, channel, most):
+        return tuple(islice(sorted(self.waits.get(channel, {}).values(), key=lambda one: one.due), most))
+
+    def told(self, channel, outcome_ids):
+        self._settle(channel, outcome_ids, "told")
+
+    def given_up(self, channel, outcome_ids):
+        self._settle(channel, outcome_ids, "given up")
+
+    def move(self, channel, fallback, waiting):
+        for one in waiting:
+            self.put(fallback, one)
+        self._settle(channel, [one.outcome.id for one in waiting], "moved")
+
+    def _settle(self, channel, outcome_ids, status):
+        for outcome_id in outcome_ids:
+            assert self.status[outcome_id, channel] == "waiting"
+            self.status[outcome_id, channel] = status
+            del self.waits[channel][outcome_id]
+
+    def acquire(self, channel, holder):
+        if channel in self.holders and self.holders[channel][1] > self.clock.now():
+            return None
+        self.holders[channel] = (holder, self.clock.now() + timedelta(minutes=2))
+        return self.states.get(channel, ChannelState())
+
+    def release(self, channel, holder, state):
+        if self.holders.get(channel, ("",))[0] == holder:
+            del self.holders[channel]
+            self.states[channel] = state
+
+    def alarm(self, channel):
+        return self.alarms.get(channel)
+
+    def set_alarm(self, channel, at):
+        self.alarms[channel] = at
+
+    def clear_alarm(self, channel, until):
+        if channel in self.alarms and self.alarms[channel] <= until:
+            del self.alarms[channel]
+
+    def thread(self, channel, stories):
+        return next((self.threads[channel, one] for one in stories if (channel, one) in self.threads), None)
+
+    def keep_thread(self, channel, stories, thread):
+        self.threads |= {(channel, story): thread for story in stories}
+
+
+@dataclass
+class FakeWakeUps:
+    """Wake-ups that were asked for: when, and of which channel."""
+
+    clock: FakeClock
+    asked: list[tuple[datetime, str]] = field(default_factory=list)
+
+    def wake(self, channel, seconds):
+        assert 0 <= seconds <= 900
+        assert seconds == int(seconds)
+        self.asked.append((self.clock.now() + timedelta(seconds=seconds), channel))
+
+
+@dataclass
+class FakeDeadLetters:
+    letters: list[tuple[str, str, str]] = field(default_factory=list)
+
+    def put(self, outcome, channel, why):
+        self.letters.append((outcome.id, channel, why))
+
+
+@dataclass
+class FakeIdentities:
+    """Who pushed, by outcome id; and what channels wait for it."""
+
+    known: dict[str, str] = field(default_factory=dict)
+    has_trail: bool = False
+    wanted: list[tuple[str, str]] = field(default_factory=list)
+
+    def found(self, outcomes):
+        return {one.id: self.known[one.id] for one in outcomes if one.id in self.known}
+
+    def expects(self, _account, _region):
+        return self.has_trail
+
+    def want(self, outcome, channel):
+        self.wanted.append((outcome.id, channel))
+
+    def record(self, push):
+        self.known[push.image_digest] = push.pushed_by
+        return tuple(channel for _, channel in self.wanted)
 
 
 @dataclass
 class FakeChannel:
-    """A channel that raises the errors that it is given, one a call, and then takes what is sent."""
+    """A channel that raises the errors that it is given, one a call, and then takes what is sent.
 
-    errors: list[Exception] = field(default_factory=list)
-    heard: list[str] = field(default_factory=list)
+    ``sent`` has every message that it took, with its thread; ``heard`` the outcomes' ids in order.
+    """
 
-    def render(self, outcome):
-        return Rendered(outcome.reason, {})
+    errors: list[Exception | None] = field(default_factory=list)
+    sent: list[tuple[Message, Thread | None]] = field(default_factory=list)
+    pause: float = 0.0
+    takes_each: bool = False
+    has_threads: bool = False
 
-    def send(self, outcome):
-        if self.errors:
-            raise self.errors.pop(0)
-        self.heard.append(outcome.id)
+    @property
+    def heard(self):
+        return [outcome.id for message, _ in self.sent for outcome in message.outcomes]
+
+    def render(self, message):
+        return Rendered(message.outcomes[0].reason, {})
+
+    def send(self, message, thread=None):
+        error = self.errors.pop(0) if self.errors else None
+        if error is not None:
+            raise error
+        self.sent.append((message, thread))
+        return Posted("C1", str(len(self.sent))) if self.has_threads and thread is None else None
 
 
 class FaultError(AwsError):

@@ -12,6 +12,7 @@ from ecr_warden.domain.policy import (
     IgnoredVulnerability,
     Mode,
     Policy,
+    Route,
     RuleReference,
     ScanGate,
     Severity,
@@ -20,6 +21,7 @@ from ecr_warden.domain.policy import (
 )
 from ecr_warden.domain.quarantine import quarantined_digest
 from ecr_warden.domain.resolution import REPOSITORY_SECTIONS, PassedOver, Resolution, resolve, resolve_tags
+from ecr_warden.domain.routing import is_for_repository
 from ecr_warden.domain.tag_patterns import matches_tag
 from ecr_warden.domain.tag_rules import Allowed, NotJudged, Violation, judge_push
 
@@ -93,6 +95,7 @@ class Explanation:
     sections: dict[str, Section]
     exceptions: tuple[MatchingException, ...]
     vulnerability_exceptions: tuple[MatchingVulnerability, ...]
+    routes: tuple[Route, ...]
 
 
 def explain_push(
@@ -119,6 +122,7 @@ def explain_push(
         },
         exceptions=tuple(_exceptions(policy, repository, tag, now.date())),
         vulnerability_exceptions=tuple(_vulnerability_exceptions(policy, repository, now.date())),
+        routes=tuple(route for route in policy.routes if is_for_repository(route, repository)),
     )
 
 

@@ -7,6 +7,8 @@ from ecr_warden_cli.commands.demo import demo
 from ecr_warden_cli.commands.explain import explain
 from ecr_warden_cli.commands.local import local
 from ecr_warden_cli.commands.native import native
+from ecr_warden_cli.commands.preview import preview
+from ecr_warden_cli.commands.redrive import redrive
 from ecr_warden_cli.commands.replay import replay
 from ecr_warden_cli.commands.undo import undo
 
@@ -17,5 +19,5 @@ def main() -> None:
     """Keep Amazon ECR registries in order, by one policy file."""
 
 
-for command in (check, demo, explain, local, native, replay, undo):
+for command in (check, demo, explain, local, native, preview, redrive, replay, undo):
     main.add_command(command)

@@ -3,23 +3,28 @@
 import json
 import sqlite3
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from botocore.client import BaseClient
-from botocore.exceptions import ClientError, ReadTimeoutError
+from botocore.exceptions import ClientError
 from fakes import NOW, OUTCOME
 
+from ecr_warden.adapters.amazon_q import AmazonQ
+from ecr_warden.adapters.apprise_channel import Apprise
 from ecr_warden.adapters.dynamodb import JOURNAL_KEPT, LOCK_HELD, DynamoJournal, DynamoLocks
 from ecr_warden.adapters.ecr import EcrRegistry
 from ecr_warden.adapters.ecr_settings import EcrSettings
+from ecr_warden.adapters.signed_webhook import SignedWebhook
+from ecr_warden.adapters.slack_bot import SlackBot
+from ecr_warden.adapters.slack_webhook import SlackWebhook
 from ecr_warden.adapters.sns import SnsTopic
 from ecr_warden.adapters.usage import AwsUsage
 from ecr_warden.domain.images import Change, Manifest, RecordedChange
-from ecr_warden.domain.policy import Channel
+from ecr_warden.domain.policy import Channel, ChannelType
 from ecr_warden.domain.settings.plans import Setting
-from ecr_warden.errors import AwsError, ChannelError, PolicyError, RefusedError, RepositoryGoneError
+from ecr_warden.errors import AwsError, RefusedError, RepositoryGoneError
 from ecr_warden.ports import Progress
 from ecr_warden.settings import NotifySettings
 from ecr_warden.wiring import channels
@@ -550,22 +555,21 @@ def test_looking_that_takes_less_than_two_minutes_tells_all(aws, calls):
     assert TOO_LONG not in slow_search(aws, calls, 13)
 
 
-class TimingOut:
-    def publish(self, **_):
-        raise ReadTimeoutError(endpoint_url="https://sns")
-
-
-def test_a_topic_that_did_not_answer_in_time_may_have_taken_the_message():
-    with pytest.raises(ChannelError) as raised:
-        SnsTopic(TimingOut(), "arn", "ops").send(OUTCOME)
-    assert raised.value.surely_failed is False
-
-
 @pytest.mark.usefixtures("aws")
-def test_a_channel_is_built_once_and_an_unknown_type_is_refused():
-    get = channels(NotifySettings("", "", "", "arn:aws:sns:us-east-1:1:t", ""))
-    ops, team = Channel("ops", 1, "sns"), Channel("team", 2, "slack", "secret")
-    assert get(ops) is get(ops)
-    assert get(team) is get(team)
-    with pytest.raises(PolicyError, match="carrier-pigeon"):
-        get(replace(ops, name="x", type="carrier-pigeon"))
+@pytest.mark.parametrize(
+    ("channel", "built"),
+    [
+        (Channel("ops", 1, ChannelType.SNS), SnsTopic),
+        (Channel("chat", 1, ChannelType.AMAZON_Q), AmazonQ),
+        (Channel("team", 1, ChannelType.SLACK, secret="s"), SlackWebhook),
+        (Channel("bot", 1, ChannelType.SLACK, secret="s", conversation="C0123ABCD"), SlackBot),
+        (Channel("pager", 1, ChannelType.APPRISE, secret="s"), Apprise),
+        (Channel("siem", 1, ChannelType.WEBHOOK, secret="s"), SignedWebhook),
+    ],
+    ids=lambda value: value.name if isinstance(value, Channel) else "",
+)
+def test_a_channel_is_built_once_by_its_type(channel, built):
+    names = [field.name for field in fields(NotifySettings)]
+    get = channels(NotifySettings(**dict.fromkeys(names, "arn:aws:sns:us-east-1:1:t")))
+    assert type(get(channel)) is built
+    assert get(channel) is get(channel)

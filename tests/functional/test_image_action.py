@@ -23,7 +23,7 @@ def test_a_denied_push_is_quarantined_journaled_and_told_once_in_each_channel(aw
     assert change["after"] == {"image_tag": kept_as, "image_digest": digest}
     assert [message.channel for message in caused.messages] == ["team", "ops"]
     assert all(DENIED in message.text for message in caused.messages)
-    assert caused.messages[1].payload["attributes"]["severity"] == "medium"
+    assert caused.messages[1].payload["attributes"]["severity"]["StringValue"] == "medium"
     assert caused.messages[1].payload["subject"] == "[MEDIUM] Tag quarantined: team/app:latest"
 
 

@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 
 from ecr_warden_cli.account.replay import reached
 from ecr_warden_cli.local.aws import DEFAULT_ACCOUNT, DEFAULT_REGION
+from ecr_warden_cli.local.clock import Clock
 from ecr_warden_cli.local.errors import LocalAwsError
 from ecr_warden_cli.local.functions import LocalFunction
 from ecr_warden_cli.local.sam import write_sam_template
@@ -142,7 +143,7 @@ def test_a_template_that_is_not_there_says_what_to_do(tmp_path):
 
 def test_a_function_whose_code_is_not_there_is_named(tmp_path):
     with pytest.raises(LocalAwsError, match=r"app\.py"):
-        LocalFunction("F", tmp_path, {}).invoke({})
+        LocalFunction("F", tmp_path, {}).invoke({}, Clock())
 
 
 def test_functions_that_cause_events_without_end_are_stopped(aws, monkeypatch):

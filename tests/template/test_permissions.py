@@ -10,7 +10,17 @@ import pytest
 from botocore import xform_name
 from built import DEAD_LETTER_QUEUES, FUNCTIONS, QUEUES, ROLES, RULES, TARGETS, TOPICS, named, of_type
 
-from ecr_warden.adapters import dynamodb_scans, ecr, ecr_scans, ecr_settings, ecr_storage
+from ecr_warden.adapters import (
+    dynamodb_channels,
+    dynamodb_identities,
+    dynamodb_items,
+    dynamodb_outbox,
+    dynamodb_scans,
+    ecr,
+    ecr_scans,
+    ecr_settings,
+    ecr_storage,
+)
 
 LOGS_AND_TRACES = {
     "logs:CreateLogStream": "Lambda writes the function's log",
@@ -102,14 +112,17 @@ ACTIONS = {
         "sqs:ReceiveMessage": "Lambda reads the queue",
         "sqs:DeleteMessage": "Lambda reads the queue",
         "sqs:GetQueueAttributes": "Lambda reads the queue",
-        "sqs:ChangeMessageVisibility": "SourceQueue.retry_in",
-        "dynamodb:PutItem": "DynamoDeliveries.claim",
-        "dynamodb:UpdateItem": "DynamoDeliveries.told",
-        "dynamodb:DeleteItem": "DynamoDeliveries.release",
-        "secretsmanager:GetSecretValue": "SecretsManager.url",
-        "sns:Publish": "SnsTopic.send",
-        "kms:GenerateDataKey": "SnsTopic.send: the topic is encrypted",
-        "kms:Decrypt": "SnsTopic.send: the topic is encrypted",
+        "sqs:SendMessage": "QueueClock.wake, DeadLetterQueue.put",
+        "dynamodb:GetItem": "DynamoChannels.alarm, DynamoOutbox.put, DynamoIdentities.expects",
+        "dynamodb:BatchGetItem": "DynamoChannels.thread, DynamoIdentities.found",
+        "dynamodb:Query": "DynamoOutbox.waiting",
+        "dynamodb:PutItem": "DynamoOutbox.put, DynamoChannels.set_alarm, DynamoIdentities.record",
+        "dynamodb:UpdateItem": "DynamoOutbox.told, DynamoChannels.acquire, DynamoIdentities.want",
+        "dynamodb:DeleteItem": "DynamoOutbox.told, DynamoChannels.clear_alarm",
+        "secretsmanager:GetSecretValue": "SecretsManager.url, text, fields",
+        "sns:Publish": "SnsTopic.send, AmazonQ.send",
+        "kms:GenerateDataKey": "SnsTopic.send, AmazonQ.send: the topics are encrypted",
+        "kms:Decrypt": "SnsTopic.send, AmazonQ.send: the topics are encrypted",
     },
 }
 # The statements of roles that are for every resource.
@@ -139,6 +152,13 @@ CALLERS = {
 IN_SEVERAL_STATEMENTS = {
     "ImageScanFunction": {"dynamodb:GetItem", "dynamodb:PutItem"},
     "RepositoryCreatedFunction": {"iam:CreateServiceLinkedRole"},
+    "NotifyFunction": {
+        "dynamodb:GetItem",
+        "dynamodb:BatchGetItem",
+        "dynamodb:PutItem",
+        "dynamodb:UpdateItem",
+        "sqs:SendMessage",
+    },
 }
 # The statements of a queue's, a topic's or a key's own policy; it is about that one alone.
 OWN_POLICIES = {
@@ -238,6 +258,26 @@ def test_what_is_remembered_of_scans_is_read_and_written_and_no_more():
     assert named(statements["KeepJournal"]["Resource"]) == "JournalTable"
     allowed = {action.removeprefix("dynamodb:") for action in statements["RememberScans"]["Action"]}
     assert {xform_name(action) for action in allowed} == called_by([dynamodb_scans])
+
+
+def test_what_tells_people_keeps_what_waits_and_what_was_told_and_no_more():
+    statements = {item["Sid"]: item for item in statements_of("NotifyRole")}
+    outbox, deliveries = statements["KeepWhatWaits"], statements["TellOnce"]
+    assert (named(outbox["Resource"]), named(deliveries["Resource"])) == ("OutboxTable", "DeliveryTable")
+    # Nothing is deleted of what was told, and no list is made of it.
+    assert set(outbox["Action"]) - set(deliveries["Action"]) == {"dynamodb:Query", "dynamodb:DeleteItem"}
+    allowed = {xform_name(action.removeprefix("dynamodb:")) for action in outbox["Action"]}
+    called = called_by([dynamodb_channels, dynamodb_outbox, dynamodb_identities])
+    called |= {"batch_get_item"} if ".batch_get_item(" in inspect.getsource(dynamodb_items) else set()
+    assert called == allowed
+
+
+def test_what_tells_people_sends_to_its_own_queue_and_its_dead_letters_and_publishes_to_both_topics():
+    statements = {item["Sid"]: item for item in statements_of("NotifyRole")}
+    assert named(statements["WakeItself"]["Resource"]) == "NotifyQueue"
+    assert named(statements["SetOutcomesAside"]["Resource"]) == "NotifyDeadLetterQueue"
+    topics = [named(topic) for topic in statements["PublishToTopics"]["Resource"]]
+    assert topics == ["OutcomeTopic", "ChatTopic"]
 
 
 @pytest.mark.parametrize("role", ROLES)

@@ -18,6 +18,7 @@ PULL_THROUGH_CACHE_RULE = "RegistryEventFunctionEcrPullThroughCacheAction"
 SCANNING_RULE = "RegistryEventFunctionEcrScanResourceChange"
 LIFECYCLE_RULE = "RegistryEventFunctionLifecycleRun"
 REPOSITORY_CREATED_RULE = "RepositoryCreatedRule"
+WHO_PUSHED_RULE = "WhoPushedRule"
 # By the beginning of a sample's name, the rule on the account's default bus that takes it.
 ROUTES = {
     "ecr_image_action_": IMAGE_ACTION_RULE,
@@ -28,13 +29,14 @@ ROUTES = {
     "ecr_scan_resource_change": SCANNING_RULE,
     "eventbridge_cloudtrail_CreateRepository": REPOSITORY_CREATED_RULE,
     "eventbridge_cloudtrail_PolicyExecutionEvent": LIFECYCLE_RULE,
-    "eventbridge_cloudtrail_PutImage": None,
+    "eventbridge_cloudtrail_PutImage": WHO_PUSHED_RULE,
     "inspector2_coverage_": COVERAGE_RULE,
     "inspector2_finding_": FINDING_RULE,
     "inspector2_scan_": INSPECTOR_SCAN_RULE,
 }
 TAKEN_BY_NONE = {
     "eventbridge_cloudtrail_CreateRepository_failed": "a call that failed created nothing",
+    "eventbridge_cloudtrail_PutImage_failed": "a call that failed pushed nothing",
     "ecr_pull_through_cache_action_success": "what went well is not told",
     "ecr_replication_action_success": "what went well is not told",
     "ecr_scan_resource_change": "each of its repositories is scanned",
@@ -42,9 +44,11 @@ TAKEN_BY_NONE = {
 }
 CALLED = "eventbridge_cloudtrail_CreateRepository"
 BY_ECR_ITSELF = "eventbridge_cloudtrail_CreateRepository_service_event"
+PUSHED = "eventbridge_cloudtrail_PutImage"
 # Through which queue a rule reaches which function.
 QUEUED = {
     "OutcomeRule": ("NotifyQueue", "NotifyFunction"),
+    WHO_PUSHED_RULE: ("NotifyQueue", "NotifyFunction"),
     REPOSITORY_CREATED_RULE: ("RepositoryCreatedQueue", "RepositoryCreatedFunction"),
 }
 FOREIGN_SOURCES = ["aws.ecr-public", "aws.ec2", "aws", "custom", "custom.aws.ecr", "AWS.ECR", ""]
@@ -55,7 +59,7 @@ def is_on_default_bus(rule):
 
 
 def matches(rule, event):
-    is_enabled = patterns.is_enabled(RULES[rule].get("State", "ENABLED"), event)
+    is_enabled = patterns.is_enabled(TEMPLATE.state_of(TEMPLATE.resources[rule]), event)
     return is_enabled and patterns.matches(RULES[rule]["EventPattern"], event)
 
 
@@ -137,7 +141,7 @@ def test_a_creation_that_failed_reaches_no_rule(sample, error_code):
     "changes",
     [
         {"eventName": "DeleteRepository"},
-        {"eventName": "PutImage"},
+        {"eventName": "BatchGetImage"},
         {"eventName": "CreateRepositoryCreationTemplate"},
         {"eventName": "createrepository"},
         {"eventSource": "ecr-public.amazonaws.com"},
@@ -155,6 +159,40 @@ def test_another_call_reaches_no_rule(sample, changes):
 )
 def test_a_creation_whose_detail_type_is_only_like_one_reaches_no_rule(detail_type):
     assert not [rule for rule in RULES if matches(rule, creation() | {"detail-type": detail_type})]
+
+
+# ---------------------------------------------------------------- who pushed
+
+
+@pytest.mark.parametrize("sample", [PUSHED, f"{PUSHED}_untagged"], ids=["a tag", "no tag"])
+def test_who_pushed_reaches_what_tells_people(sample):
+    assert reached(SAMPLES[sample]) == [WHO_PUSHED_RULE]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"errorCode": "ImageTagAlreadyExistsException"},
+        {"errorCode": "AccessDenied"},
+        {"eventName": "InitiateLayerUpload"},
+        {"eventName": "putimage"},
+        {"eventSource": "ecr-public.amazonaws.com"},
+    ],
+    ids=lambda changes: "".join(changes.values()),
+)
+def test_a_push_that_failed_or_another_call_says_nothing_of_who_pushed(changes):
+    event = SAMPLES[PUSHED]
+    assert not reached(event | {"detail": event["detail"] | changes})
+
+
+def test_an_event_of_ecr_itself_says_nothing_of_who_pushed():
+    assert not reached(SAMPLES[PUSHED] | {"detail-type": "AWS Service Event via CloudTrail"})
+
+
+def test_reading_who_pushed_is_switched_on_and_off_by_a_parameter_and_nothing_else_is():
+    states = {rule: item["State"] for rule, item in RULES.items() if isinstance(item.get("State"), dict)}
+    assert states == {WHO_PUSHED_RULE: {"Ref": "WhoPushedRuleState"}}
+    assert TEMPLATE.document["Parameters"]["WhoPushedRuleState"]["AllowedValues"] == ["ENABLED", "DISABLED"]
 
 
 # ---------------------------------------------------------------- scans
@@ -295,15 +333,16 @@ READ_ONLY_EVENTS = {LIFECYCLE_RULE: "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVEN
 
 @pytest.mark.parametrize("rule", RULES)
 def test_every_rule_is_switched_on(rule):
-    assert RULES[rule].get("State", "ENABLED") == READ_ONLY_EVENTS.get(rule, "ENABLED")
+    assert TEMPLATE.state_of(TEMPLATE.resources[rule]) == READ_ONLY_EVENTS.get(rule, "ENABLED")
 
 
-def test_outcomes_and_new_repositories_reach_the_queues_that_their_functions_read_and_nothing_else_does():
+def test_what_waits_in_a_queue_reaches_the_one_that_its_function_reads_and_nothing_else_does():
     through = [(rule, named(target["Arn"])) for rule, target in TARGETS if named(target["Arn"]) in QUEUES]
     reads = {named(item["EventSourceArn"]): named(item["FunctionName"]) for item in READERS.values()}
     assert len(reads) == len(READERS)
     assert {rule: (queue, reads[queue]) for rule, queue in through} == QUEUED
-    assert len(through) == len(READERS) == len(QUEUED)
+    assert len(through) == len(QUEUED)
+    assert {queue for queue, _ in QUEUED.values()} == reads.keys()
 
 
 @pytest.mark.parametrize(("rule", "target"), TARGETS, ids=[rule for rule, _ in TARGETS])

@@ -17,6 +17,7 @@ SECTIONS = re.findall(r"^## (.+)$", RUNBOOK, re.MULTILINE)
 HOW_TOS = [
     "An image was quarantined",
     "An image in use fails the gate",
+    "Who pushed is missing",
     "Take a quarantine back",
     "Take a setting back",
     "Remove ECR Warden",

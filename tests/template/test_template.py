@@ -23,8 +23,9 @@ from built import (
 from moto.cloudformation.parsing import get_model_map
 
 from ecr_warden.adapters.configuring import wait_before
-from ecr_warden.adapters.dynamodb import CLAIM_HELD
-from ecr_warden.adapters.source_queue import LONGEST_WAIT
+from ecr_warden.adapters.dynamodb_channels import LEASE
+from ecr_warden.adapters.metrics import CloudWatchMetrics
+from ecr_warden.adapters.source_queue import LONGEST_DELAY, LONGEST_WAIT
 from ecr_warden.settings import (
     ImageActionSettings,
     ImageScanSettings,
@@ -33,7 +34,7 @@ from ecr_warden.settings import (
     RepositoryCreatedSettings,
 )
 from ecr_warden_cli.local.stack import NOT_SIMULATED
-from ecr_warden_cli.policy.consistency import DEFAULT_NAME_PREFIX
+from ecr_warden_cli.policy.telling_consistency import DEFAULT_NAME_PREFIX
 
 SECONDS_A_DAY = 86_400
 # What SQS lets a reader ask for, and so the most that a channel's Retry-After can come to.
@@ -163,13 +164,19 @@ def test_one_message_that_fails_does_not_bring_back_its_whole_batch(reader):
     assert reader["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
 
 
-def test_a_reader_that_died_has_lost_its_claim_when_the_message_comes_again():
-    # Nor does another reader take over the claim of one that is still running.
+def test_a_run_that_died_has_lost_its_lease_when_the_message_comes_again():
+    # Nor does another run take the lease of one that is still running.
     assert (
         FUNCTIONS["NotifyFunction"]["Timeout"]
-        < CLAIM_HELD.total_seconds()
+        < LEASE.total_seconds()
         < QUEUES["NotifyQueue"]["VisibilityTimeout"]
     )
+
+
+def test_a_message_of_the_queue_that_fails_is_tried_for_an_hour():
+    queue = QUEUES["NotifyQueue"]
+    tries = queue["RedrivePolicy"]["maxReceiveCount"]
+    assert 3600 <= tries * queue["VisibilityTimeout"] <= 2 * 3600
 
 
 @pytest.mark.parametrize("queue", sorted(DEAD_LETTER_QUEUES))
@@ -211,11 +218,14 @@ def test_every_queue_that_a_function_reads_has_an_alarm_on_its_delay():
 # SQS leaves a message out of the metric once it has been received three times: so many seconds after the
 # first time. By that, an alarm on delay rings for messages that fail, or only for those that nobody reads.
 THIRD_RECEIPT = {
-    # A message that fails comes back when the queue's visibility timeout is over, if no channel says when.
-    "NotifyQueue": 2 * QUEUES["NotifyQueue"]["VisibilityTimeout"],
+    # A wake-up is held back first; one that fails comes back when the queue's visibility timeout is over.
+    "NotifyQueue": LONGEST_DELAY + 2 * QUEUES["NotifyQueue"]["VisibilityTimeout"],
     "RepositoryCreatedQueue": wait_before(1) + wait_before(2),
 }
-RINGS_FOR = {"NotifyQueue": "messages that fail, too", "RepositoryCreatedQueue": "messages that are not read"}
+RINGS_FOR = {
+    "NotifyQueue": "messages that are not read",
+    "RepositoryCreatedQueue": "messages that are not read",
+}
 DELAY_ALARMS = {
     named(alarm["Dimensions"][0]["Value"]): alarm
     for alarm in ALARMS.values()
@@ -235,6 +245,35 @@ def test_an_alarm_on_delay_rings_while_sqs_still_counts_the_messages_that_it_is_
     assert counts_failing is (RINGS_FOR[queue] == "messages that fail, too")
 
 
+def test_a_wake_up_that_is_held_back_rings_no_alarm_whether_sqs_counts_its_age_or_not():
+    assert DELAY_ALARMS["NotifyQueue"]["Threshold"] > LONGEST_DELAY
+
+
+def test_a_channel_that_is_behind_rings_by_the_metric_that_the_function_writes(capsys):
+    function = FUNCTIONS["NotifyFunction"]["Environment"]["Variables"]
+    alarm = ALARMS["NotifyOverdueAlarm"]
+    CloudWatchMetrics(function["ECR_WARDEN_METRICS_NAMESPACE"]).seconds(alarm["MetricName"], 901.0)
+    written = json.loads(capsys.readouterr().out)
+    (metric,) = written["_aws"]["CloudWatchMetrics"]
+    assert metric["Namespace"] == alarm["Namespace"]
+    assert metric["Metrics"] == [{"Name": alarm["MetricName"], "Unit": "Seconds"}]
+    # An alarm sees the metric of just these dimensions, and no other.
+    (names,) = metric["Dimensions"]
+    assert {name: written[name] for name in names} == {
+        item["Name"]: item["Value"] for item in alarm["Dimensions"]
+    }
+    assert written[alarm["MetricName"]] == [901.0]
+    assert (alarm["Statistic"], alarm["ComparisonOperator"]) == ("Maximum", "GreaterThanThreshold")
+
+
+def test_an_alarm_for_a_channel_that_is_behind_goes_on_ringing_between_two_looks_at_it():
+    # Nothing is written while nobody looks: not within a period, but within all that are judged.
+    alarm = ALARMS["NotifyOverdueAlarm"]
+    assert alarm["DatapointsToAlarm"] == 1
+    assert alarm["TreatMissingData"] == "notBreaching"
+    assert (alarm["EvaluationPeriods"] - 1) * alarm["Period"] >= LONGEST_DELAY
+
+
 def test_a_repository_that_fails_is_a_dead_letter_before_the_alarm_on_delay_could_ring_for_it():
     # Even after the longest delay; what fails rings by the dead letters, and what waits behind it by its age.
     longest = PARAMETERS["NewRepositoryDelaySeconds"]["MaxValue"]
@@ -250,14 +289,18 @@ def test_every_alarm_rings_at_the_alarm_topic(alarm):
 
 # Alarms for which one bad datapoint is not enough, with how many in a row are.
 PATIENT_ALARMS = {"ImageScanErrorsAlarm": 3}
+# Alarms that look at more periods than that, as there is not a datapoint in each.
+PERIODS_LOOKED_AT = {"NotifyOverdueAlarm": 2}
+MEASURED_IN_SECONDS = {"ApproximateAgeOfOldestMessage", "OverdueSeconds"}
 
 
 @pytest.mark.parametrize("name", ALARMS)
 def test_one_bad_datapoint_rings_or_as_many_as_are_explained_and_silence_does_not(name):
     alarm, patience = ALARMS[name], PATIENT_ALARMS.get(name, 1)
-    assert (alarm["EvaluationPeriods"], alarm["TreatMissingData"]) == (patience, "notBreaching")
+    periods = PERIODS_LOOKED_AT.get(name, patience)
+    assert (alarm["EvaluationPeriods"], alarm["TreatMissingData"]) == (periods, "notBreaching")
     assert alarm.get("DatapointsToAlarm", 1) == patience
-    if alarm["MetricName"] != "ApproximateAgeOfOldestMessage":
+    if alarm["MetricName"] not in MEASURED_IN_SECONDS:
         assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (1, "GreaterThanOrEqualToThreshold")
 
 
@@ -305,6 +348,18 @@ def test_the_journal_outlives_the_stack_and_can_be_restored_to_any_second():
     journal = TEMPLATE.resources["JournalTable"]
     assert (journal["DeletionPolicy"], journal["UpdateReplacePolicy"]) == ("Retain", "Retain")
     assert journal["Properties"]["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+
+
+def test_what_waits_to_be_told_goes_with_the_stack_and_can_be_restored_from_the_backup_that_is_kept():
+    outbox = TEMPLATE.resources["OutboxTable"]
+    assert (outbox["DeletionPolicy"], outbox["UpdateReplacePolicy"]) == ("Delete", "Delete")
+    # With it DynamoDB keeps a backup of a deleted table by itself.
+    assert outbox["Properties"]["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert outbox["Properties"]["KeySchema"] == [
+        {"AttributeName": "channel", "KeyType": "HASH"},
+        {"AttributeName": "item", "KeyType": "RANGE"},
+    ]
+    assert outbox["Properties"]["BillingMode"] == "PAY_PER_REQUEST"
 
 
 def test_what_is_remembered_of_scans_goes_with_the_stack_and_can_be_restored_until_then():
@@ -380,8 +435,26 @@ def test_every_functions_settings_are_known_here():
 @pytest.mark.parametrize(("function", "queue"), [(READ_QUEUES[queue], queue) for queue in READ_QUEUES])
 def test_a_function_that_reads_a_queue_knows_that_queue(function, queue):
     variables = FUNCTIONS[function]["Environment"]["Variables"]
-    urls = {name: value for name, value in variables.items() if name.endswith("_QUEUE_URL")}
-    assert [named(value) for value in urls.values()] == [queue]
+    known = {named(value) for name, value in variables.items() if name.endswith("_QUEUE_URL")}
+    # One of them sends to its dead letters by itself.
+    dead_letters = {"NotifyDeadLetterQueue"} if function == "NotifyFunction" else set()
+    assert known == {queue} | dead_letters
+
+
+def test_what_tells_people_knows_its_own_dead_letters_its_topics_and_where_it_logs():
+    variables = FUNCTIONS["NotifyFunction"]["Environment"]["Variables"]
+    own = named(QUEUES["NotifyQueue"]["RedrivePolicy"]["deadLetterTargetArn"])
+    assert named(variables["ECR_WARDEN_NOTIFY_DEAD_LETTER_QUEUE_URL"]) == own
+    assert named(variables["ECR_WARDEN_CHAT_TOPIC_ARN"]) == "ChatTopic"
+    assert named(variables["ECR_WARDEN_TOPIC_ARN"]) == "OutcomeTopic"
+    logging = FUNCTIONS["NotifyFunction"]["LoggingConfig"]
+    assert variables["ECR_WARDEN_LOG_GROUP_NAME"] == logging["LogGroup"]
+
+
+def test_what_is_for_chat_reaches_no_mailbox():
+    subscribed = [named(item["TopicArn"]) for item in of_type("AWS::SNS::Subscription").values()]
+    assert sorted(subscribed) == ["AlarmTopic", "OutcomeTopic"]
+    assert TEMPLATE.document["Outputs"]["ChatTopicArn"]["Value"] == {"Ref": "ChatTopic"}
 
 
 @pytest.mark.parametrize(("function", "settings"), SETTINGS.items())

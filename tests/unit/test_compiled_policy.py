@@ -1,5 +1,5 @@
 import json
-from datetime import date
+from datetime import date, time
 
 import pytest
 from hypothesis import given
@@ -8,8 +8,12 @@ from hypothesis import strategies as st
 from ecr_warden.adapters.compiled_policy import encode_policy, load_policy
 from ecr_warden.domain.policy import (
     Channel,
+    Digest,
     IgnoredVulnerability,
+    Messages,
+    Mode,
     Policy,
+    QuietHours,
     Route,
     Rule,
     ScanGate,
@@ -19,6 +23,28 @@ from ecr_warden.domain.policy import (
 from ecr_warden.errors import PolicyError
 
 st.register_type_strategy(date, st.dates())
+st.register_type_strategy(time, st.times())
+WORDS = st.text(max_size=5)
+SEVERAL = st.lists(WORDS, max_size=2).map(tuple)
+SETS = st.frozensets(WORDS, max_size=2)
+CHANNELS = st.builds(
+    Channel,
+    secret=st.none() | WORDS,
+    conversation=st.none() | WORDS,
+    mentions=st.lists(st.tuples(WORDS, WORDS), max_size=2).map(tuple),
+    fallback=st.none() | WORDS,
+)
+ROUTES = st.builds(
+    Route,
+    repositories=SEVERAL,
+    excluded=SEVERAL,
+    accounts=SETS,
+    regions=SETS,
+    owners=SETS,
+    mode=st.none() | st.sampled_from(Mode),
+    quiet_hours=st.none() | st.builds(QuietHours),
+    digest=st.none() | st.sampled_from(Digest),
+)
 GATES = st.builds(
     ScanGate,
     min_epss=st.none() | st.floats(0, 1),
@@ -34,8 +60,9 @@ GATES = st.builds(
         ).map(tuple),
         exceptions=st.lists(st.builds(TagException), max_size=2).map(tuple),
         vulnerability_exceptions=st.lists(st.builds(IgnoredVulnerability), max_size=2).map(tuple),
-        channels=st.lists(st.builds(Channel), max_size=2).map(tuple),
-        routes=st.lists(st.builds(Route), max_size=2).map(tuple),
+        channels=st.lists(CHANNELS, max_size=2).map(tuple),
+        routes=st.lists(ROUTES, max_size=2).map(tuple),
+        messages=st.builds(Messages, st.integers(0, 900), st.integers(1, 50), st.integers(0, 900)),
     )
 )
 def test_a_compiled_policy_is_the_policy(tmp_path_factory, policy):

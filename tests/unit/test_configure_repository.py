@@ -97,6 +97,27 @@ def test_a_bare_repository_gets_what_the_policy_says_and_people_hear_of_it_once(
     assert [one.status for one in outcome.settings] == [SettingStatus.CHANGED] * 2
 
 
+@pytest.mark.parametrize("wanted", [BASICS, ALL])
+def test_the_outcome_says_whose_the_repository_is_and_reads_its_tags_once(ports, wanted):
+    ports.settings.labels = {"team": "payments"}
+    assert configure(ports, policy(wanted)).outcome.owner == "payments"
+    assert ports.settings.calls.count("resource_tags") == 1
+
+
+def test_the_owner_is_not_known_where_the_tags_cannot_be_read(ports):
+    ports.settings.labels = {"team": "payments"}
+    ports.settings.refused = {"resource_tags"}
+    assert configure(ports).outcome.owner is None
+
+
+def test_what_was_written_before_is_told_without_reading_tags_for_an_owner(ports):
+    ports.settings.labels = {"team": "payments"}
+    configure(ports)
+    before = ports.settings.calls.count("resource_tags")
+    assert configure(ports).outcome is not None
+    assert ports.settings.calls.count("resource_tags") == before
+
+
 def test_each_change_is_journaled_with_before_after_rule_and_creator(ports):
     outcome = configure(ports).outcome
     entries = {entry.section: entry for entry in ports.journal.entries.values()}

@@ -1,11 +1,13 @@
 """What the documents name is there, and what is there is named."""
 
+import inspect
 import re
 from datetime import date
 from pathlib import Path
 
 import pytest
 
+from ecr_warden.adapters.signed_webhook import is_genuine
 from ecr_warden_cli.main import main
 from ecr_warden_cli.policy.check import check_policy
 
@@ -106,6 +108,15 @@ def test_decisions_are_numbered_without_gaps():
 def test_a_decisions_title_has_the_number_of_its_file():
     for path in (ROOT / "docs/adr").glob("*.md"):
         assert path.read_text().startswith(f"# {int(path.name[:4])}. "), path.name
+
+
+def test_the_policy_in_the_guide_to_telling_is_valid():
+    (policy,) = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs/telling.md").read_text(), re.DOTALL)
+    assert check_policy(policy, "docs/telling.md", today=date(2026, 11, 24)).problems == ()
+
+
+def test_the_receiver_in_the_guide_to_telling_is_the_one_that_is_tested():
+    assert inspect.getsource(is_genuine) in (ROOT / "docs/telling.md").read_text()
 
 
 def test_the_policy_in_the_readme_is_valid():

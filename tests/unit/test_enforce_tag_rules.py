@@ -38,6 +38,26 @@ def enforce(push, ports, action=TagAction.QUARANTINE, **options):
 
 
 @pytest.mark.parametrize(
+    ("labels", "owner"),
+    [
+        ({"team": "payments", "owner": "mary"}, "payments"),
+        ({"team": "", "owner": "mary"}, "mary"),
+        ({"cost-center": "7"}, None),
+    ],
+)
+@pytest.mark.parametrize("action", list(TagAction))
+def test_the_outcome_says_whose_the_repository_is(push, ports, labels, owner, action):
+    ports.registry.labels = labels
+    assert enforce(push, ports, action).outcome.owner == owner
+
+
+def test_the_owner_of_a_repository_that_is_gone_is_not_known(push):
+    outcome = enforce(push, FakePorts()).outcome
+    assert "does not exist any more" in outcome.reason
+    assert outcome.owner is None
+
+
+@pytest.mark.parametrize(
     ("lifecycle", "is_said"),
     [
         (Lifecycle(6, keep_last=3, quarantine_days=5), True),

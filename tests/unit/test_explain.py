@@ -65,6 +65,8 @@ def test_a_denied_tag_does_not_pass_and_all_of_why_is_said(run):
         "",
         "exceptions of tags:",
         "  policy.yaml:17 la* in prod/*: over since the end of 2000-01-31 (moved slowly)",
+        "",
+        "who is told: nobody, no route is for the repository",
     ]
 
 
@@ -119,7 +121,7 @@ def test_a_repository_that_no_rule_is_for_is_said_to_have_none(run):
     result = run("prod/old:v1", "--artifact", "other")
     assert "tags: no rule decides for other artifacts in prod/old\n" in result.stdout
     assert "passed over: policy.yaml:7 prod/**, charts/**: its except has prod/old\n" in result.stdout
-    assert result.stdout.endswith("exceptions of tags: none\n")
+    assert "exceptions of tags: none\n" in result.stdout
 
 
 def test_json_is_alone_and_has_all_of_it(run):
@@ -172,6 +174,7 @@ def test_json_is_alone_and_has_all_of_it(run):
             }
         ],
         "vulnerability_exceptions": [],
+        "routes": [],
     }
     assert json.loads(run("--json", "prod/app").stdout)["verdict"] is None
 
@@ -266,7 +269,7 @@ exceptions:
 def test_a_gate_is_said_with_the_vulnerabilities_that_do_not_count_in_the_repository(run):
     result = run("prod/api", policy=GATED)
     assert result.exit_code == 0
-    _, gate, exceptions = result.stdout.split("\n\n")
+    _, gate, exceptions, _ = result.stdout.split("\n\n")
     assert gate.splitlines() == [
         "scan_gate: policy.yaml:5 prod/** decides, in enforce mode",
         "  max: critical: 0, high: 5",
@@ -280,12 +283,12 @@ def test_a_gate_is_said_with_the_vulnerabilities_that_do_not_count_in_the_reposi
         "  excepted: policy.yaml:11 CVE-1 of openssl: in force until 9999-12-31 (not loaded)",
         "  excepted: policy.yaml:16 CVE-3 in prod/*: over since the end of 2000-01-31 (fixed since)",
     ]
-    assert exceptions == "exceptions of tags: none\n"
+    assert exceptions == "exceptions of tags: none"
 
 
 def test_a_gate_from_which_no_vulnerability_is_excepted_says_so(run):
     policy = "version: 1\nrules:\n  - {match: ['**'], scan_gate: {max: {critical: 0}}}\n"
-    _, gate, _ = run("prod/api", policy=policy).stdout.split("\n\n")
+    _, gate, _, _ = run("prod/api", policy=policy).stdout.split("\n\n")
     assert gate.endswith("  exceptions of vulnerabilities: none")
 
 
@@ -322,3 +325,35 @@ def test_json_has_the_gate_and_what_it_does_not_count(run):
             "in_force": False,
         },
     ]
+
+
+TOLD = """\
+version: 1
+channels:
+  ops: {type: sns}
+  team: {type: slack, secret: ecr-warden/team}
+routes:
+  - to: [team, ops]
+    outcomes: [tag_violation, image_vulnerable]
+    min_severity: high
+    repositories: ["prod/**"]
+    except: ["prod/old"]
+    accounts: ["012345678901"]
+    regions: [eu-west-1]
+    mode: enforce
+    owners: [payments]
+  - {to: [ops], digest: daily, quiet_hours: {from: 22:00, to: 7:00, time_zone: Europe/Berlin}}
+"""
+
+
+def test_who_is_told_of_what_and_when_is_said(run):
+    assert run("prod/app", policy=TOLD).stdout.endswith(
+        "who is told:\n"
+        "  policy.yaml:6 team, ops: image_vulnerable, tag_violation, high or worse, mode enforce, "
+        "accounts 012345678901, regions eu-west-1, owners payments\n"
+        "  policy.yaml:15 ops: all, digest daily, quiet_hours 22:00 to 07:00 Europe/Berlin\n"
+    )
+    assert "policy.yaml:6 " not in run("prod/old", policy=TOLD).stdout
+    found = json.loads(run("--json", "prod/old", policy=TOLD).stdout)["routes"]
+    assert [route["to"] for route in found] == [["ops"]]
+    assert found[0]["quiet_hours"] == {"start": "22:00:00", "end": "07:00:00", "time_zone": "Europe/Berlin"}

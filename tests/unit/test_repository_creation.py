@@ -68,7 +68,20 @@ def test_a_repository_of_another_registry_is_known_as_such():
         ({}, None),
         (None, None),
         ({"userName": 7}, None),
-        ({"userName": "a\nb"}, None),
+        ({"userName": "a\nb"}, "a b"),
+        (
+            {
+                "arn": "arn:aws:sts::1:assumed-role/deploy/GitHubActions",
+                "sessionContext": {
+                    "webIdFederationData": {
+                        "federatedProvider": (
+                            "arn:aws:iam::1:oidc-provider/token.actions.githubusercontent.com"
+                        )
+                    }
+                },
+            },
+            "deploy/GitHubActions (GitHub Actions)",
+        ),
     ],
 )
 def test_whoever_created_it_is_named_as_people_would(identity, creator):

@@ -17,7 +17,16 @@ NEEDED = {
     ImageScanSettings: [*COMMON, "OUTCOME_BUS_NAME", "JOURNAL_TABLE_NAME", "SCAN_TABLE_NAME"],
     RegistryEventSettings: [*COMMON, "OUTCOME_BUS_NAME"],
     RepositoryCreatedSettings: [*COMMON, "OUTCOME_BUS_NAME", "JOURNAL_TABLE_NAME", "CREATION_QUEUE_URL"],
-    NotifySettings: [*COMMON, "DELIVERY_TABLE_NAME", "TOPIC_ARN", "NOTIFY_QUEUE_URL"],
+    NotifySettings: [
+        *COMMON,
+        "DELIVERY_TABLE_NAME",
+        "OUTBOX_TABLE_NAME",
+        "TOPIC_ARN",
+        "CHAT_TOPIC_ARN",
+        "NOTIFY_QUEUE_URL",
+        "NOTIFY_DEAD_LETTER_QUEUE_URL",
+        "LOG_GROUP_NAME",
+    ],
 }
 MISSING = [(settings, name) for settings, names in NEEDED.items() for name in names]
 

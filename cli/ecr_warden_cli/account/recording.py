@@ -1,20 +1,26 @@
 """Ports that do their work and remember it, so that a command can show what it did."""
 
 import logging
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Any, Final
 
 from ecr_warden.adapters.outcome_bus import outcome_as_json
 from ecr_warden.domain.images import Change, RecordedChange
+from ecr_warden.domain.messages import Message as MessageTold
+from ecr_warden.domain.messages import Posted, Thread
 from ecr_warden.domain.outcomes import Outcome
 from ecr_warden.domain.policy import Channel as ChannelOfPolicy
 from ecr_warden.domain.policy import Policy
-from ecr_warden.ports import Channel, Deliveries, Journal, OutcomePublisher, Progress
-from ecr_warden.use_cases.tell import Outages, TellPorts, tell
+from ecr_warden.ports import Channel, Journal, OutcomePublisher, Progress
+from ecr_warden.use_cases.deliver import deliver
+from ecr_warden.use_cases.tell import TellPorts, Told, arm, take
 from ecr_warden_cli.caused import Message
 
 logger = logging.getLogger(__name__)
+# How long somebody at a terminal waits for a channel.
+_PATIENCE: Final = timedelta(seconds=20)
 
 
 class NoMetrics:
@@ -24,6 +30,9 @@ class NoMetrics:
         """Count nothing."""
 
     def milliseconds(self, name: str, value: float) -> None:
+        """Record nothing."""
+
+    def seconds(self, name: str, value: float) -> None:
         """Record nothing."""
 
 
@@ -76,9 +85,7 @@ class RecordingPublisher:
     def publish(self, outcome: Outcome) -> None:
         """Tell first: the stack's NotifyFunction then finds it told, and tells what failed here."""
         if self.ports is not None:
-            told = tell(outcome, policy=self.policy, ports=self.ports, outages=Outages())
-            for channel, error in told.failed.items():
-                logger.warning("%s was not told: %s", channel, error)
+            _tell(outcome, self.policy, self.ports)
         if self.bus is not None:
             self.bus.publish(outcome)
         self.outcomes.append(outcome_as_json(outcome))
@@ -89,25 +96,48 @@ class RecordingPublisher:
             self.publish(outcome)
 
 
+def _tell(outcome: Outcome, policy: Policy, ports: TellPorts) -> None:
+    """Tell an outcome at once; what a channel does not take now waits for the stack's NotifyFunction."""
+    by_name = {channel.name: channel for channel in policy.channels}
+    names = list(take(outcome, policy=policy, ports=ports, at_once=True))
+    for name in names:
+        until = ports.now() + _PATIENCE
+        delivered = deliver(by_name[name], policy=policy, ports=ports, until=until)
+        if delivered.next_at is not None:
+            arm(name, delivered.next_at, ports)
+        if delivered.moved_to is not None:
+            names.append(delivered.moved_to)
+
+
 class _RecordingChannel:
     def __init__(self, of_policy: ChannelOfPolicy, channel: Channel, messages: list[Message]) -> None:
         self._of_policy = of_policy
         self._channel = channel
         self._messages = messages
+        self.pause = channel.pause
+        self.takes_each = channel.takes_each
+        self.has_threads = channel.has_threads
         self.render = channel.render
 
-    def send(self, outcome: Outcome) -> None:
-        self._channel.send(outcome)
-        rendered = self.render(outcome)
+    def send(self, message: MessageTold, thread: Thread | None = None) -> Posted | None:
+        posted = self._channel.send(message, thread)
+        rendered = self.render(message)
         self._messages.append(
             Message(self._of_policy.name, self._of_policy.type, rendered.text, rendered.payload)
         )
+        return posted
 
 
-def recording_ports(
-    build: Callable[[ChannelOfPolicy], Channel], deliveries: Deliveries, messages: list[Message]
-) -> TellPorts:
-    """Give the ports for telling, whose messages are remembered once they are sent."""
-    return TellPorts(
-        lambda channel: _RecordingChannel(channel, build(channel), messages), deliveries, NoMetrics()
+def recording_ports(ports: TellPorts, messages: list[Message]) -> TellPorts:
+    """Give ports for telling whose messages are remembered once they are sent, and failures said."""
+    return replace(
+        ports,
+        channel=lambda channel: _RecordingChannel(channel, ports.channel(channel), messages),
+        metrics=NoMetrics(),
+        said=_warn,
     )
+
+
+def _warn(told: Told) -> None:
+    if told.error is not None:
+        logger.warning("%s was not told: %s", told.channel, told.error)

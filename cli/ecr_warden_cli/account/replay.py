@@ -8,6 +8,7 @@ from unittest.mock import patch
 
 from ecr_warden.adapters import aws
 from ecr_warden.adapters.eventbridge import parse_image_action, parse_repository_creation
+from ecr_warden.adapters.push_parsing import parse_push
 from ecr_warden.adapters.registry_parsing import parse_registry_event
 from ecr_warden.adapters.scan_parsing import parse_scan_event
 from ecr_warden.domain.events import ImageAction, RepositoryCreation
@@ -19,8 +20,10 @@ from ecr_warden.settings import ImageScanSettings, NotifySettings
 from ecr_warden.use_cases.configure_repository import configure_repository
 from ecr_warden.use_cases.enforce_tag_rules import enforce_tag_rules
 from ecr_warden.use_cases.judge_scan import judge_scan
+from ecr_warden.use_cases.record_push import record_push
+from ecr_warden.use_cases.tell import TellPorts, arm
 from ecr_warden.use_cases.tell_registry_event import tell_registry_event
-from ecr_warden.wiring import ImageActionPorts, ImageScanPorts, RepositoryCreatedPorts, channels, deliveries
+from ecr_warden.wiring import ImageActionPorts, ImageScanPorts, RepositoryCreatedPorts, tell_ports
 from ecr_warden_cli.account.journal import FileJournal, journal_path
 from ecr_warden_cli.account.recording import NoMetrics, RecordingJournal, RecordingPublisher, recording_ports
 from ecr_warden_cli.account.scan_memory import ScanMemory
@@ -76,6 +79,8 @@ class AccountReplay:
                         self._registry_event(event, caused)
                     case "RepositoryCreatedFunction":
                         self._repository_created(event, caused)
+                    case "NotifyFunction":
+                        self._pushed(event, caused)
         except EcrWardenError as error:
             return Caused(**{**vars(caused), "error": error_as_json(error)})
         return caused
@@ -117,6 +122,20 @@ class AccountReplay:
         if configured.failures:
             raise IncompleteError("; ".join(configured.failures))
 
+    def _pushed(self, event: dict[str, Any], caused: Caused) -> None:
+        """Remember who pushed, where somebody may ask: with a stack."""
+        push = parse_push(event)
+        self._check_account(push.account)
+        with _region(push.region):
+            stack = self._stack(push.region)
+            ports = None if stack is None else self._telling(stack, push.region, caused)
+            if ports is not None:
+                for channel in record_push(push, identities=ports.identities):
+                    arm(channel, ports.now(), ports)
+        _decided(
+            caused, "Recorded" if ports else "Ignored", f"pushed by {push.pushed_by or 'nobody known'}", None
+        )
+
     def _check_account(self, account: str) -> None:
         """Refuse an event of another account: its repository's name may exist in this one too."""
         if self._account is None:
@@ -144,8 +163,7 @@ class AccountReplay:
                 ports.journal = ports.locks = parts.enter_context(closing(FileJournal(journal_path())))
             else:
                 publisher.bus = ports.publisher
-                settings = _notify_settings(stack)
-                publisher.ports = recording_ports(channels(settings), deliveries(settings), caused.messages)
+                publisher.ports = self._telling(stack, about.region, caused)
             journal = RecordingJournal(ports.journal)
             ports.journal, ports.publisher, ports.metrics = journal, publisher, NoMetrics()
             try:
@@ -153,6 +171,13 @@ class AccountReplay:
             finally:
                 caused.outcomes.extend(publisher.outcomes)
                 caused.changes.extend(journal.changes)
+
+    def _telling(self, stack: DeployedStack, region: str, caused: Caused) -> TellPorts | None:
+        """Give what tells people, where the stack is of a version that has it."""
+        if not stack.outbox_table:
+            self._say(f"the stack {self._stack_name} in {region} is of an earlier version: nobody is told")
+            return None
+        return recording_ports(tell_ports(_notify_settings(stack)), caused.messages)
 
     def _stack(self, region: str) -> DeployedStack | None:
         if region not in self._stacks:
@@ -190,8 +215,12 @@ def _notify_settings(stack: DeployedStack) -> NotifySettings:
         policy_path="",
         metrics_namespace="",
         delivery_table_name=stack.delivery_table,
+        outbox_table_name=stack.outbox_table,
         topic_arn=stack.topic_arn,
+        chat_topic_arn=stack.chat_topic_arn,
         notify_queue_url=stack.queue_url,
+        dead_letter_queue_url=stack.dead_letter_queue_url,
+        log_group_name=stack.log_group,
     )
 
 
@@ -210,14 +239,14 @@ def reached(template: Template, event: dict[str, Any]) -> Iterator[str]:
         for _, item in template.of_type("AWS::Lambda::EventSourceMapping")
     }
     for _, rule in template.of_type("AWS::Events::Rule"):
-        if not _is_reached(rule, event):
+        if not _is_reached(rule, template.state_of(rule), event):
             continue
         for target in rule["Properties"]["Targets"]:
             reached_first = logical_id(target["Arn"])
             yield readers.get(reached_first, reached_first)
 
 
-def _is_reached(rule: Resource, event: dict[str, Any]) -> bool:
+def _is_reached(rule: Resource, state: str, event: dict[str, Any]) -> bool:
     properties = rule["Properties"]
-    is_seen = "EventBusName" not in properties and is_enabled(properties.get("State", "ENABLED"), event)
+    is_seen = "EventBusName" not in properties and is_enabled(state, event)
     return is_seen and matches(properties["EventPattern"], event)

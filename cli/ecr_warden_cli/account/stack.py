@@ -20,7 +20,7 @@ class NoRegionError(EcrWardenError):
 
 @dataclass(frozen=True)
 class DeployedStack:
-    """What a command needs of a deployed stack."""
+    """What a command needs of a deployed stack; what a stack of an earlier version lacks is empty."""
 
     outcome_bus: str
     journal_table: str
@@ -28,6 +28,10 @@ class DeployedStack:
     scan_table: str
     topic_arn: str
     queue_url: str
+    dead_letter_queue_url: str
+    outbox_table: str
+    chat_topic_arn: str
+    log_group: str
 
 
 def find_stack(session: boto3.session.Session, name: str, region: str) -> DeployedStack | None:
@@ -46,10 +50,13 @@ def find_stack(session: boto3.session.Session, name: str, region: str) -> Deploy
         outcome_bus=physical["OutcomeBus"],
         journal_table=physical["JournalTable"],
         delivery_table=physical["DeliveryTable"],
-        # A stack of a version that judged no scans has none.
         scan_table=physical.get("ScanTable", ""),
         topic_arn=physical["OutcomeTopic"],
         queue_url=physical["NotifyQueue"],
+        dead_letter_queue_url=physical.get("NotifyDeadLetterQueue", ""),
+        outbox_table=physical.get("OutboxTable", ""),
+        chat_topic_arn=physical.get("ChatTopic", ""),
+        log_group=physical.get("NotifyLogGroup", ""),
     )
 
 

@@ -5,7 +5,7 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date
+from datetime import date, time
 from pathlib import Path
 from typing import Any
 
@@ -61,11 +61,11 @@ def check_askable(*, yes: bool, as_json: bool) -> None:
 
 
 def to_json(value: object) -> str:
-    """Write plain data, in which there may be dataclasses, dates and sets, as JSON."""
+    """Write plain data, in which there may be dataclasses, dates, times and sets, as JSON."""
     return json.dumps(value, default=_plain)
 
 
 def _plain(value: Any) -> object:  # noqa: ANN401  # json's own contract
-    if isinstance(value, date):
+    if isinstance(value, date | time):
         return value.isoformat()
     return sorted(value) if isinstance(value, frozenset) else dataclasses.asdict(value)

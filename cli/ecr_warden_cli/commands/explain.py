@@ -12,7 +12,7 @@ import click
 
 from ecr_warden.domain.artifacts import Artifact
 from ecr_warden.domain.exemption import EXEMPT_TAG
-from ecr_warden.domain.policy import Destination, Mode, TagAction
+from ecr_warden.domain.policy import Destination, Mode, Route, Severity, TagAction
 from ecr_warden_cli.commands.common import json_option, policy_option, read_policy, to_json
 from ecr_warden_cli.explanation import (
     MEDIA_TYPES,
@@ -83,6 +83,26 @@ def _lines(explanation: Explanation, file: str) -> Iterator[str]:
     for exception in explanation.exceptions:
         what = f"{exception.tag} in {exception.repository}"
         yield f"  {file}:{exception.line} {what}: {_state(exception)}"
+    yield ""
+    yield "who is told:" if explanation.routes else "who is told: nobody, no route is for the repository"
+    for route in explanation.routes:
+        yield f"  {file}:{route.line} {', '.join(route.to)}: {_what_is_told(route)}"
+
+
+def _what_is_told(route: Route) -> str:
+    """Say what a route takes, of what happens in a repository that it is for, and when it is told."""
+    kinds = _shown(route.outcomes) or "all"
+    severity = "" if route.min_severity is Severity.INFO else f", {route.min_severity} or worse"
+    only = "".join(
+        f", {name} {shown}"
+        for name in ("mode", "accounts", "regions", "owners", "digest")
+        if (shown := _shown(getattr(route, name)))
+    )
+    quiet = route.quiet_hours
+    hours = (
+        "" if quiet is None else f", quiet_hours {quiet.start:%H:%M} to {quiet.end:%H:%M} {quiet.time_zone}"
+    )
+    return f"{kinds}{severity}{only}{hours}"
 
 
 def _verdict_lines(verdict: Verdict, image: str) -> Iterator[str]:

@@ -65,7 +65,7 @@ def local(  # noqa: PLR0913  # one for each option
     """Keep an AWS with the stack in it on a loopback port, until Ctrl-C.
 
     `aws ecr put-image --endpoint-url …` and `aws events put-events --endpoint-url …` drive it by hand; the
-    functions react, and what they caused is shown here.
+    functions react, and what they caused is shown here. Waiting is not simulated: time jumps.
     """
     checked = read_policy(policy)
     # It takes seconds to import.

@@ -1,7 +1,6 @@
 """What the commands show to people on a terminal."""
 
 import json
-import re
 from typing import Any
 
 from rich.console import Console
@@ -9,9 +8,10 @@ from rich.padding import Padding
 from rich.panel import Panel
 from rich.text import Text
 
-from ecr_warden_cli.caused import Caused, Message
+from ecr_warden.domain.policy import ChannelType
+from ecr_warden_cli.caused import Caused
+from ecr_warden_cli.commands import message_texts
 
-_SLACK_LINK = re.compile(r"<(https://[^|>]+)\|([^>]+)>")
 _SHORT = 120
 _INDENT = 12
 # What is tried again, and what never came to a function.
@@ -60,12 +60,12 @@ def _why_none(caused: Caused) -> str:
 def _show_messages(out: Console, caused: Caused) -> None:
     """Show the first message as people see it, and of those that say the same the channel."""
     for number, message in enumerate(caused.messages):
-        channel = f"{message.channel} ({message.type})"
-        if number and len(caused.outcomes) == 1:
-            _line(out, "told", f"{channel}: {_title(message)}")
+        channel = message_texts.heading(message, caused.messages)
+        if (number and len(caused.outcomes) == 1) or message.type == ChannelType.WEBHOOK:
+            _line(out, "told", f"{channel}: {message_texts.title(message)}")
             continue
         _line(out, "told", channel)
-        out.print(Padding(Panel(Text(_text(message)), expand=False), (0, 0, 0, _INDENT)))
+        out.print(Padding(Panel(Text(message_texts.text(message)), expand=False), (0, 0, 0, _INDENT)))
     if caused.outcomes and not caused.messages:
         _line(out, "told", "nobody (it was told before, or no route takes it)", style="dim")
 
@@ -93,18 +93,3 @@ def side_of_change(value: object) -> str:
         return "nothing"
     text = value if isinstance(value, str) else json.dumps(value)
     return text if len(text) <= _SHORT else text[: _SHORT - 1] + "…"
-
-
-def _title(message: Message) -> str:
-    return str(message.payload["subject"] if message.type == "sns" else message.text.partition("\n")[0])
-
-
-def _text(message: Message) -> str:
-    """Give a message as its readers see it."""
-    if message.type != "slack":
-        return f"Subject: {message.payload['subject']}\n\n{message.text}".strip()
-    lines = []
-    for block in message.payload["blocks"]:
-        parts = [block.get("text"), *block.get("fields", []), *block.get("elements", [])]
-        lines += [_SLACK_LINK.sub(r"\2: \1", part["text"]).replace("\n", ": ") for part in parts if part]
-    return "\n".join(lines)

@@ -11,6 +11,7 @@ from ecr_warden_cli.demo.pushes import Pushes
 from ecr_warden_cli.demo.registry import RegistryEvents
 from ecr_warden_cli.demo.scans import Scans
 from ecr_warden_cli.demo.scene import Scene
+from ecr_warden_cli.demo.telling import Telling
 from ecr_warden_cli.local.aws import DEFAULT_ACCOUNT, DEFAULT_REGION, LocalAws
 
 POLICY: Final = Path(__file__).parent / "policy.yaml"
@@ -32,7 +33,7 @@ class Demo:
         self._aws = aws
         self._stack = aws.stack(DEFAULT_ACCOUNT, DEFAULT_REGION)
         scene = Scene(aws)
-        chapters = (Pushes(scene), Creations(scene), Scans(scene), RegistryEvents(scene))
+        chapters = (Pushes(scene), Creations(scene), Scans(scene), RegistryEvents(scene), Telling(scene))
         self.steps = tuple(step for chapter in chapters for step in chapter.steps)
 
     def run(self) -> Iterator[Shown]:

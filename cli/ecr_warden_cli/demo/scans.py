@@ -88,7 +88,7 @@ class Scans:
     def _is_left_in_use(self, caused: Caused) -> Iterator[str]:
         if self._status("shop/cart", _USED) != "ACTIVE":
             yield "an image in use should not be archived"
-        yield from told(caused, ["team", "ops"])
+        yield from told(caused, ["team", "incidents", "ops"])
         yield from changed(caused, 0)
         if [outcome["severity"] for outcome in caused.outcomes] != ["critical"]:
             yield f"it should be urgent, once, and is {caused.outcomes}"
@@ -97,7 +97,8 @@ class Scans:
         self._scan("shop/cart", _USED, enhanced=True)
 
     def _is_told_to_pass(self, caused: Caused) -> Iterator[str]:
-        yield from told(caused, ["ops"])
+        # In the bot's channel, what told of it is changed, and below it stands that it is over.
+        yield from told(caused, ["incidents", "incidents", "ops"])
         yield from changed(caused, 0)
         if [outcome["kind"] for outcome in caused.outcomes] != ["image_recovered"]:
             yield f"it should be told once that it passes again, not {caused.outcomes}"

@@ -23,11 +23,12 @@ from ecr_warden_cli.caused import Caused, error_as_json
 from ecr_warden_cli.local.broker import Broker, Event, Trace
 from ecr_warden_cli.local.ecr_double import faithful_ecr
 from ecr_warden_cli.local.inspector_double import faithful_inspector
-from ecr_warden_cli.local.people import Slack, read_topic, slack, subscribe
+from ecr_warden_cli.local.people import People, people, subscribe
 from ecr_warden_cli.local.seeding import make, note
 from ecr_warden_cli.local.stack import LocalStack, deploy
 from ecr_warden_cli.local.subjects import Subject, subjects_of
 from ecr_warden_cli.local.template import Template, load_template
+from ecr_warden_cli.local.topics import read_topics
 
 DEFAULT_ACCOUNT: Final = "123456789012"
 DEFAULT_REGION: Final = "us-east-1"
@@ -42,12 +43,12 @@ class LocalAws:
     """moto with the product's stack in it, for each account and Region that an event names."""
 
     def __init__(
-        self, template: Template, policy: Policy, compiled: Path, broker: Broker, heard: Slack
+        self, template: Template, policy: Policy, compiled: Path, broker: Broker, heard: People
     ) -> None:
         self._template = template
         self._policy = policy
         self._compiled = compiled
-        self.slack = heard
+        self.people = heard
         self._stacks: dict[tuple[str, str], LocalStack] = {}
         self._seeded: set[tuple[str, str, Subject]] = set()
         self._journaled: set[str] = set()
@@ -65,7 +66,7 @@ class LocalAws:
                     policy=self._compiled,
                     variables={"MOTO_ACCOUNT_ID": account},
                 )
-                subscribe(stack, self._policy, self.slack)
+                subscribe(stack, self._policy, self.people)
             self._stacks[key] = stack
             self.broker.add(stack)
         return self._stacks[key]
@@ -96,7 +97,10 @@ class LocalAws:
         return self.watch(lambda: self.broker.put(event), stack)
 
     def watch(self, act: Callable[[], object], stack: LocalStack) -> Caused:
-        """Do something in an account, let the functions react, and say what came of it."""
+        """Do something in an account, let the functions react, and say what came of it.
+
+        What is told an hour later is there too: time jumps until nothing is left to come.
+        """
         self.broker.trace = Trace()
         with self.acting_in(stack.account):
             act()
@@ -119,7 +123,7 @@ class LocalAws:
         ids = {event.get("id") for event in trace.sent}
         reached = [item for item in trace.invocations if not ids.isdisjoint(item.event_ids())]
         with self.acting_in(stack.account):
-            messages = self.slack.take() + read_topic(stack)
+            messages = self.people.take() + read_topics(stack)
             changes = self._new_changes(stack)
         # The last event is what the others led to: an index comes after its platforms' manifests.
         about = trace.sent[-1] if trace.sent else {}
@@ -185,7 +189,7 @@ def _failure(trace: Trace) -> dict[str, str] | None:
 
 @contextmanager
 def local_aws(policy: Policy, *, template: Template | None = None) -> Iterator[LocalAws]:
-    """Run a local AWS in this process, with no socket but Slack's on loopback."""
+    """Run a local AWS in this process, with no socket but that of people on loopback."""
     with ExitStack() as parts:
         parts.enter_context(_clean_environment({}))
         parts.enter_context(faithful_inspector())
@@ -227,7 +231,7 @@ def _assemble(parts: ExitStack, policy: Policy, template: Template) -> LocalAws:
     broker = Broker()
     parts.enter_context(broker.listening())
     parts.enter_context(faithful_ecr(broker.emit))
-    heard = parts.enter_context(slack())
+    heard = parts.enter_context(people(broker.clock))
     return LocalAws(template, policy, compiled, broker, heard)
 
 

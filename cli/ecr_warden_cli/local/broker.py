@@ -2,7 +2,8 @@
 
 Simulated: a rule's pattern and state; its targets (functions and queues), and the target's
 dead-letter queue where one cannot be reached; Lambda's asynchronous retries and dead-letter queue; who
-reads a queue, until nothing is left in it. Waiting is not simulated: retries follow at once.
+reads a queue, until nothing is left in it. Waiting is not simulated: retries follow at once, and time jumps
+to when the next message comes.
 """
 
 import json
@@ -12,22 +13,35 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from unittest.mock import patch
 
 from moto.core.exceptions import JsonRESTError, ServiceException
 from moto.events.models import EventBus, Rule, events_backends
+from moto.sqs.models import Message
 
+from ecr_warden_cli.local.clock import Clock
 from ecr_warden_cli.local.errors import LocalAwsError
 from ecr_warden_cli.local.functions import LocalFunction
 from ecr_warden_cli.local.patterns import is_enabled, matches
-from ecr_warden_cli.local.queues import Queues, named_by_cloudformation, receive, record_of, settle
+from ecr_warden_cli.local.queues import (
+    Queues,
+    comes_next,
+    named_by_cloudformation,
+    receive,
+    record_of,
+    settle,
+)
 from ecr_warden_cli.local.stack import LocalStack, QueueReader
 
 logger = logging.getLogger(__name__)
 Event = dict[str, Any]
 _MOST_ROUNDS: Final = 10_000
+# Longer than what is held for a day, and than the retries of what a channel does not take.
+_LONGEST: Final = timedelta(days=8)
+# SQS counts in seconds: what was sent within one comes together.
+_TOGETHER: Final = 1.0
 
 
 @dataclass(frozen=True)
@@ -78,12 +92,13 @@ class Trace:
 
 
 class Broker:
-    """Carries events to the functions of every stack."""
+    """Carries events to the functions of every stack, in the time of ``clock``."""
 
     def __init__(self) -> None:
+        self.clock = Clock()
         self._stacks: dict[tuple[str, str], LocalStack] = {}
         self._waiting: deque[tuple[LocalStack, LocalFunction, Event]] = deque()
-        self._queues = Queues()
+        self._queues = Queues(self.clock)
         self._is_draining = False
         self.trace = Trace()
 
@@ -111,7 +126,7 @@ class Broker:
                 "detail-type": detail_type,
                 "source": source,
                 "account": account,
-                "time": (time or datetime.now(UTC)).strftime("%Y-%m-%dT%H:%M:%SZ"),
+                "time": (time or self.clock.now()).strftime("%Y-%m-%dT%H:%M:%SZ"),
                 "region": region,
                 "resources": list(resources),
                 "detail": detail,
@@ -163,7 +178,10 @@ class Broker:
             self._queues.send(stack, queue, json.dumps(event), attributes=attributes)
 
     def drain(self) -> None:
-        """Run functions until no event and no message that could be read is left."""
+        """Run functions until no event and no message is left, or raise ``LocalAwsError`` if some always is.
+
+        A message that is to come later is not waited for: the clock jumps to it once there is no other.
+        """
         self._is_draining = True
         try:
             self._drain()
@@ -171,12 +189,29 @@ class Broker:
             self._is_draining = False
 
     def _drain(self) -> None:
+        latest = self.clock.ahead + _LONGEST.total_seconds()
         for _ in range(_MOST_ROUNDS):
-            if not self._invoke_next() and not any(
-                self._read(stack, reader) for stack in list(self._stacks.values()) for reader in stack.readers
-            ):
+            if not self._invoke_next() and not self._read_next() and not self._jump():
                 return
+            if self.clock.ahead > latest:
+                raise LocalAwsError(
+                    f"the functions go on waking themselves: nothing ends in {_LONGEST.days} days"
+                )
         raise LocalAwsError("the functions go on causing events of their own without end")
+
+    def _read_next(self) -> bool:
+        return any(self._read(stack, reader) for stack, reader in self._readers())
+
+    def _readers(self) -> list[tuple[LocalStack, QueueReader]]:
+        return [(stack, reader) for stack in list(self._stacks.values()) for reader in stack.readers]
+
+    def _jump(self) -> bool:
+        """Let it be the time of the message that comes next; tell whether there is any."""
+        times = [comes_next(stack, reader, self.clock.seconds()) for stack, reader in self._readers()]
+        known = [time for time in times if time is not None]
+        if known:
+            self.clock.jump_to(min(known) + _TOGETHER)
+        return bool(known)
 
     def _invoke_next(self) -> bool:
         if not self._waiting:
@@ -184,7 +219,7 @@ class Broker:
         stack, function, event = self._waiting.popleft()
         tried = Invocation(function.name, event)
         for _ in range(1 + function.retries):
-            tried = _try(function, event)
+            tried = self._try(function, event)
             if tried.error is None:
                 break
         if tried.error is not None and function.dead_letters is not None:
@@ -195,16 +230,29 @@ class Broker:
 
     def _read(self, stack: LocalStack, reader: QueueReader) -> bool:
         """Give a reader one batch; tell whether there was any."""
-        function = stack.functions[reader.function]
-        letters = stack.waiting(reader.dead_letters) if reader.dead_letters else 0
-        messages = receive(stack, reader)
-        if reader.dead_letters and stack.waiting(reader.dead_letters) > letters:
+        with self._watching_dead_letters(stack, reader):
             # SQS sets a message aside when it is received once too often.
-            why = "; ".join(function.complaints)
-            self.trace.undelivered.append(f"a message went to {reader.dead_letters}: {function.name}: {why}")
+            messages = receive(stack, reader)
         if not messages:
             return False
-        tried = _try(function, {"Records": [record_of(stack, reader, message) for message in messages]})
+        with self._watching_dead_letters(stack, reader):
+            self._give(stack, reader, messages)
+        return True
+
+    @contextmanager
+    def _watching_dead_letters(self, stack: LocalStack, reader: QueueReader) -> Iterator[None]:
+        """Note that a message went to the dead letters of a queue, with what its function complained of."""
+        letters = stack.waiting(reader.dead_letters) if reader.dead_letters else 0
+        yield
+        if reader.dead_letters and stack.waiting(reader.dead_letters) > letters:
+            function = stack.functions[reader.function]
+            why = "; ".join(function.complaints)
+            self.trace.undelivered.append(f"a message went to {reader.dead_letters}: {function.name}: {why}")
+
+    def _give(self, stack: LocalStack, reader: QueueReader, messages: list[Message]) -> None:
+        """Give a reader a batch; keep in the queue what it could not do."""
+        function = stack.functions[reader.function]
+        tried = self._try(function, {"Records": [record_of(stack, reader, message) for message in messages]})
         if tried.error is None:
             failed = {item["itemIdentifier"] for item in (tried.answer or {}).get("batchItemFailures", [])}
         else:
@@ -212,11 +260,18 @@ class Broker:
             failed = {message.id for message in messages}
         self.trace.invocations.append(replace(tried, failed=frozenset(failed)))
         settle(stack, reader, messages, failed)
-        return True
+
+    def _try(self, function: LocalFunction, event: Event) -> Invocation:
+        # Lambda's own edge: whatever a handler raises is an error of the invocation.
+        try:
+            return Invocation(function.name, event, answer=function.invoke(event, self.clock))
+        except Exception as error:
+            logger.info("%s failed: %s", function.name, error, exc_info=error)
+            return Invocation(function.name, event, error=error)
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Take over from moto what it does with rules while the context lasts."""
+        """Take over from moto what it does with rules, and its queues' time, while the context lasts."""
 
         def send_to_targets(rule: Rule, event: Event, *_: object, **__: object) -> None:
             sent = {**event, "account": rule.account_id, "time": _iso(event["time"])}
@@ -231,17 +286,9 @@ class Broker:
             # moto's buses have no name that CloudFormation could refer to.
             patch.object(EventBus, "physical_resource_id", property(lambda bus: bus.name), create=True),
             named_by_cloudformation(),
+            self.clock.in_queues(),
         ):
             yield
-
-
-def _try(function: LocalFunction, event: Event) -> Invocation:
-    # Lambda's own edge: whatever a handler raises is an error of the invocation.
-    try:
-        return Invocation(function.name, event, answer=function.invoke(event))
-    except Exception as error:
-        logger.info("%s failed: %s", function.name, error, exc_info=error)
-        return Invocation(function.name, event, error=error)
 
 
 def _body(record: dict[str, Any]) -> dict[str, Any]:

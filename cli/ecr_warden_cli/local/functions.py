@@ -10,12 +10,14 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 from unittest.mock import patch
 
 from ecr_warden.adapters import aws
+from ecr_warden_cli.local.clock import Clock
 from ecr_warden_cli.local.errors import LocalAwsError
 
 logger = logging.getLogger(__name__)
@@ -46,11 +48,12 @@ class LocalFunction:
     dead_letters: str | None = None
     complaints: list[str] = field(default_factory=list)
     _handler: Handler | None = field(default=None, repr=False)
+    _client: Callable[[str], Any] = field(default_factory=lambda: cache(aws.client.__wrapped__), repr=False)
 
-    def invoke(self, event: dict[str, Any]) -> Any:  # noqa: ANN401  # whatever the handler answers
-        """Run the handler in the function's environment; the first call is the cold start."""
+    def invoke(self, event: dict[str, Any], clock: Clock) -> Any:  # noqa: ANN401  # whatever it answers
+        """Run the handler in the function's environment and time; the first call is the cold start."""
         self.complaints = []
-        with _environment(self.environment), _listening(self.complaints):
+        with self._environment(), clock.in_functions(), _listening(self.complaints):
             if self._handler is None:
                 self._handler = _load(self.code / "app.py")
             printed = io.StringIO()
@@ -60,6 +63,12 @@ class LocalFunction:
             for line in printed.getvalue().splitlines():
                 logger.debug("%s printed %s", self.name, line)
             return answer
+
+    @contextmanager
+    def _environment(self) -> Iterator[None]:
+        # One process plays several functions of several accounts, each with clients of its own.
+        with patch.dict(os.environ, self.environment), patch.object(aws, "client", self._client):
+            yield
 
 
 class _Listener(logging.Handler):
@@ -81,15 +90,6 @@ def _listening(heard: list[str]) -> Iterator[None]:
         yield
     finally:
         product.removeHandler(listener)
-
-
-@contextmanager
-def _environment(variables: Mapping[str, str]) -> Iterator[None]:
-    # One process plays several functions of several accounts: clients must not outlive their credentials.
-    aws.client.cache_clear()
-    with patch.dict(os.environ, variables):
-        yield
-    aws.client.cache_clear()
 
 
 def _load(path: Path) -> Handler:

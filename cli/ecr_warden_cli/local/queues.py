@@ -2,13 +2,13 @@
 
 Simulated: the name that CloudFormation gives a FIFO queue; its deduplication by content for five minutes,
 also of messages that are read by then; the batches of a queue's reader and what it may read of each
-message; partial responses, after which what failed comes again in its place. Waiting is not simulated: a
-message whose queue delays it, or that failed, is there at once.
+message; partial responses, after which what failed comes again in its place: at once, or when its function
+wanted it to. A message that its sender or its queue delays is there when its time has come on the broker's
+clock.
 """
 
 import copy
 import hashlib
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
@@ -17,6 +17,7 @@ from unittest.mock import patch
 from moto.sqs import sqs_backends
 from moto.sqs.models import Message, Queue
 
+from ecr_warden_cli.local.clock import Clock
 from ecr_warden_cli.local.stack import LocalStack, QueueReader
 
 _DEDUPLICATED: Final = 300.0
@@ -26,7 +27,8 @@ _IN_FLIGHT: Final = 30
 class Queues:
     """The queues of every stack, as those see them who send and who read."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self._sent: dict[tuple[str, str], float] = {}
 
     def send(
@@ -46,8 +48,7 @@ class Queues:
             queue_name=name,
             message_body=body,
             message_attributes={
-                key: {"data_type": "String", "string_value": value}
-                for key, value in (attributes or {}).items()
+                key: {"DataType": "String", "StringValue": value} for key, value in (attributes or {}).items()
             },
             group_id=group,
         )
@@ -56,7 +57,7 @@ class Queues:
     def _is_repetition(self, queue: Queue, body: str) -> bool:
         if queue.attributes.get("ContentBasedDeduplication") != "true":
             return False
-        key, now = (queue.queue_arn, hashlib.sha256(body.encode()).hexdigest()), time.monotonic()
+        key, now = (queue.queue_arn, hashlib.sha256(body.encode()).hexdigest()), self._clock.seconds()
         # moto forgets a message that was deleted; SQS does not, within these five minutes.
         if now - self._sent.get(key, now - _DEDUPLICATED) < _DEDUPLICATED:
             return True
@@ -65,12 +66,16 @@ class Queues:
 
 
 def receive(stack: LocalStack, reader: QueueReader) -> list[Message]:
-    """Take a batch from a reader's queue."""
+    """Take a batch from a reader's queue, of what is there by now."""
     backend, name = sqs_backends[stack.account][stack.region], _name(reader)
-    for message in _messages(stack, reader):
-        message.delayed_until = 0.0
-    messages: list[Message] = backend.receive_message(name, reader.batch_size, 0, _IN_FLIGHT, [])
+    messages: list[Message] = backend.receive_message(name, reader.batch_size, 0, _IN_FLIGHT, ["All"])
     return messages
+
+
+def comes_next(stack: LocalStack, reader: QueueReader, now: float) -> float | None:
+    """Give when the next message comes that is not there yet, in seconds since 1970, or ``None``."""
+    times = [max(message.delayed_until, message.visible_at) / 1000 for message in _messages(stack, reader)]
+    return min((time for time in times if time >= now), default=None)
 
 
 def record_of(stack: LocalStack, reader: QueueReader, message: Message) -> dict[str, Any]:
@@ -88,7 +93,10 @@ def record_of(stack: LocalStack, reader: QueueReader, message: Message) -> dict[
         "receiptHandle": message.receipt_handle,
         "body": message.body,
         "attributes": {key: str(value) for key, value in attributes.items() if value is not None},
-        "messageAttributes": {},
+        "messageAttributes": {
+            name: {"stringValue": value.get("StringValue"), "dataType": value["DataType"]}
+            for name, value in message.message_attributes.items()
+        },
         "eventSource": "aws:sqs",
         "eventSourceARN": stack.queue_arn(reader.queue_url),
         "awsRegion": stack.region,
@@ -96,14 +104,19 @@ def record_of(stack: LocalStack, reader: QueueReader, message: Message) -> dict[
 
 
 def settle(stack: LocalStack, reader: QueueReader, messages: list[Message], failed: set[str]) -> None:
-    """Delete what was done of a batch; what failed is there again at once, where it was in the queue."""
+    """Delete what was done of a batch; what failed is there again, where it was in the queue.
+
+    It is there at once, unless the function changed its visibility, and then at that time.
+    """
     backend, name = sqs_backends[stack.account][stack.region], _name(reader)
     for message in messages:
         if message.id not in failed:
             backend.delete_message(name, message.receipt_handle)
     pending = backend.get_queue(name).pending_messages
+    # What was received are copies, of what was then.
+    received = {message.id: message.visible_at for message in messages}
     for message in _messages(stack, reader):
-        if message.id in failed:
+        if message.id in failed and message.visible_at == received[message.id]:
             message.visible_at = 0.0
             pending.discard(message)
 

@@ -32,6 +32,14 @@ class Template:
         """Go through the resources of a type, with their logical ids."""
         return ((name, item) for name, item in self.resources.items() if item["Type"] == resource_type)
 
+    def state_of(self, rule: Resource) -> str:
+        """Give the state of a rule; where a parameter decides it, as it is by default."""
+        match rule["Properties"].get("State", "ENABLED"):
+            case {"Ref": str(name)}:
+                return str(self.document["Parameters"][name]["Default"])
+            case state:
+                return str(state)
+
 
 def logical_id(value: object) -> str:
     """Give the logical id that a ``Ref`` or a ``GetAtt`` of an ARN names, or raise ``LocalAwsError``."""

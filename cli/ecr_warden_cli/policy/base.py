@@ -1,15 +1,19 @@
 """What every model of the policy file is, and the texts that several of them take."""
 
 import re
+from collections.abc import Callable
 from datetime import date
 from typing import Annotated, Final
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
 from ecr_warden.domain.globs import glob_problem
 from ecr_warden.domain.tag_patterns import pattern_problem
 
 _ISO_DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+# The type of errors about numbers of a range.
+WHOLE_NUMBER: Final = "whole_number"
 
 
 def _sound_glob(glob: str) -> str:
@@ -24,6 +28,19 @@ def _sound_pattern(pattern: str) -> str:
     if problem is not None:
         raise ValueError(f"{pattern!r}: {problem}")
     return pattern
+
+
+def whole_number(least: int, most: int | None = None) -> Callable[[object], object]:
+    """Refuse what is no whole number of a range, in words that name the range."""
+    wanted = f"{least}" if most is None else f"{least} to {most}"
+
+    def checked(value: object) -> object:
+        # A bool is an int to Python.
+        if type(value) is int and least <= value and (most is None or value <= most):
+            return value
+        raise PydanticCustomError(WHOLE_NUMBER, "expected a whole number from {wanted}", {"wanted": wanted})
+
+    return checked
 
 
 def _iso_date(value: object) -> object:

@@ -1,52 +1,52 @@
 """Checking a policy file: every problem at once, each with its place and its remedy."""
 
 import difflib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import partial
 from typing import Any, Final, TypeVar, cast
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from ecr_warden.domain.policy import (
-    Channel,
+    ChannelType,
     IgnoredVulnerability,
     Mode,
     Policy,
-    Route,
     Rule,
     TagException,
     TagRules,
 )
 from ecr_warden.domain.settings.narrowing import narrowed
-from ecr_warden_cli.policy import settings_values
-from ecr_warden_cli.policy.consistency import (
-    channel_problems,
-    exception_problems,
-    route_problems,
-    rule_problems,
-    secret_problems,
-)
+from ecr_warden_cli.policy import settings_values, telling_values
+from ecr_warden_cli.policy.base import WHOLE_NUMBER
+from ecr_warden_cli.policy.consistency import exception_problems, rule_problems
 from ecr_warden_cli.policy.model import (
     ExceptionModel,
     PolicyModel,
-    RouteModel,
     RuleModel,
-    SlackModel,
     TagRulesModel,
     json_schema,
 )
 from ecr_warden_cli.policy.problems import Problem
 from ecr_warden_cli.policy.scan_gate_consistency import scan_gate_problems
-from ecr_warden_cli.policy.scan_gate_model import WHOLE_NUMBER
 from ecr_warden_cli.policy.scan_gate_values import scan_gate
 from ecr_warden_cli.policy.settings_consistency import lifecycle_section_problems, registry_problems
 from ecr_warden_cli.policy.source import Path, Source, read_source
+from ecr_warden_cli.policy.telling_consistency import (
+    channel_problems,
+    fallback_problems,
+    route_problems,
+    secret_problems,
+    timing_problems,
+)
+from ecr_warden_cli.policy.telling_model import KEYS_OF_SOME_CHANNELS, AnyChannel, RouteModel
 
 Entry = TypeVar("Entry", bound=BaseModel)
+_CHANNEL: Final[TypeAdapter[AnyChannel]] = TypeAdapter(AnyChannel)
 
 
 @dataclass(frozen=True)
@@ -97,16 +97,31 @@ def _consistency_problems(source: Source, file: str, today: date) -> Iterator[Pr
     yield from registry_problems(rules, mode, source, file)
     yield from scan_gate_problems(rules, source, file, today)
     yield from exception_problems(_sound(ExceptionModel, data.get("exceptions")), source, file, today)
-    entries, channels = data.get("routes", []), data.get("channels", {})
-    if not isinstance(entries, list) or not isinstance(channels, dict):
-        return
+    if isinstance(data.get("routes", []), list) and isinstance(data.get("channels", {}), dict):
+        yield from _telling_problems(data.get("channels", {}), data.get("routes", []), source, file)
+
+
+def _telling_problems(
+    entries: dict[Any, object], route_entries: Sequence[object], source: Source, file: str
+) -> Iterator[Problem]:
     # A channel that has an error is there all the same.
-    names = [str(name) for name in channels]
-    routes = _sound(RouteModel, entries)
+    names = [str(name) for name in entries]
+    channels = _sound_channels(entries)
+    routes = _sound(RouteModel, route_entries)
+    yield from fallback_problems(channels, names, source, file)
     yield from route_problems(routes, names, source, file)
-    if len(routes) == len(entries):
-        # A route that has an error may be the one that names a channel.
-        yield from channel_problems(names, routes, source, file)
+    yield from timing_problems(routes, channels, source, file)
+    if len(routes) == len(route_entries) and len(channels) == len(names):
+        # A route that has an error may be the one that names a channel, as may a channel's fallback.
+        yield from channel_problems(names, channels, routes, source, file)
+
+
+def _sound_channels(entries: dict[Any, object]) -> dict[str, AnyChannel]:
+    sound = {}
+    for name, entry in entries.items():
+        with suppress(ValidationError):
+            sound[str(name)] = _CHANNEL.validate_python(entry, by_alias=True, by_name=False)
+    return sound
 
 
 def _sound(kind: type[Entry], entries: object) -> dict[int, Entry]:
@@ -122,13 +137,15 @@ def _problem(details: ErrorDetails, source: Source, file: str) -> Problem:
     loc = details["loc"]
     # A discriminated union puts the type's name behind the channel's; no place in the file has it.
     path: Path = loc[:2] + loc[3:] if loc[:1] == ("channels",) else loc
+    # Nor is a key's own place below it.
+    path = path[:-1] if path[-1:] == ("[key]",) else path
     line, column = source.position(path)
     return Problem(file, line, column, _message(details, path))
 
 
 def _message(details: ErrorDetails, path: Path) -> str:
-    # An item of a list has no name of its own.
-    name = next((part for part in reversed(path) if isinstance(part, str)), "the policy")
+    # An item of a list has no name of its own, nor has an empty key.
+    name = next((part for part in reversed(path) if isinstance(part, str) and part), "the policy")
     if details["type"] == WHOLE_NUMBER:
         # A severity alone does not say of what: several keys have one.
         name = ".".join(map(str, path[-2:]))
@@ -149,10 +166,14 @@ def _message(details: ErrorDetails, path: Path) -> str:
 
 def _types(details: ErrorDetails) -> str:
     # Pydantic quotes them only where the type is wrong, not where there is none.
-    return str(details.get("ctx", {}).get("expected_tags", "'slack', 'sns'"))
+    return str(
+        details.get("ctx", {}).get("expected_tags", ", ".join(repr(channel.value) for channel in ChannelType))
+    )
 
 
 def _unknown_key(name: str, loc: tuple[int | str, ...]) -> str:
+    if loc[0] == "channels" and name in KEYS_OF_SOME_CHANNELS:
+        return f"{name}: {KEYS_OF_SOME_CHANNELS[name]}"
     known = _known_keys(loc[:-1])
     nearest = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean {nearest[0]}?" if nearest else f"known here: {', '.join(known)}"
@@ -214,13 +235,11 @@ def _policy(model: PolicyModel, source: Source, file: str) -> Policy:
             if item.vulnerability is not None
         ),
         channels=tuple(
-            Channel(name, line("channels", name), c.type, c.secret if isinstance(c, SlackModel) else None)
-            for name, c in model.channels.items()
+            telling_values.channel(name, channel, line("channels", name))
+            for name, channel in model.channels.items()
         ),
-        routes=tuple(
-            Route(line("routes", i), tuple(route.to), frozenset(route.outcomes), route.min_severity)
-            for i, route in enumerate(model.routes)
-        ),
+        routes=tuple(telling_values.route(route, line("routes", i)) for i, route in enumerate(model.routes)),
+        messages=telling_values.messages(model.messages),
     )
 
 

@@ -1,19 +1,14 @@
 """What is wrong between a policy's entries, each of which is sound by itself."""
 
-import difflib
 from collections.abc import Iterator, Mapping
 from datetime import date
-from typing import Final
 
-from ecr_warden.domain.policy import Policy, Rule
+from ecr_warden.domain.policy import Rule
 from ecr_warden.domain.reachability import unreachable_settings, unreachable_tags
 from ecr_warden.domain.resolution import REPOSITORY_SECTIONS
-from ecr_warden_cli.policy.model import ExceptionModel, RouteModel
+from ecr_warden_cli.policy.model import ExceptionModel
 from ecr_warden_cli.policy.problems import Problem
 from ecr_warden_cli.policy.source import Source
-
-# The default of the template's parameter SecretNamePrefix.
-DEFAULT_NAME_PREFIX: Final = "ecr-warden/"
 
 
 def rule_problems(rules: Mapping[int, Rule], source: Source, file: str) -> Iterator[Problem]:
@@ -60,46 +55,3 @@ def exception_problems(
         if exception.until < today:
             message = f"the exception ended on {exception.until}: remove it, or give it a later end"
             yield Problem(file, *source.position(("exceptions", place, "until")), message, "warning")
-
-
-def route_problems(
-    routes: Mapping[int, RouteModel], channels: list[str], source: Source, file: str
-) -> Iterator[Problem]:
-    """Find routes to channels that are not there."""
-    for place, route in routes.items():
-        for index, name in enumerate(route.to):
-            if name not in channels:
-                nearest = difflib.get_close_matches(name, channels, n=1)
-                hint = f"did you mean {nearest[0]}?" if nearest else "add it under channels"
-                position = source.position(("routes", place, "to", index))
-                yield Problem(file, *position, f"no channel is named {name}: {hint}")
-
-
-def channel_problems(
-    channels: list[str], routes: Mapping[int, RouteModel], source: Source, file: str
-) -> Iterator[Problem]:
-    """Find channels that hear nothing."""
-    named = {name for route in routes.values() for name in route.to}
-    for channel in channels:
-        if channel not in named:
-            position = source.position(("channels", channel))
-            yield Problem(file, *position, f"no route names the channel {channel}", "warning")
-
-
-def secret_problems(policy: Policy, source: Source) -> Iterator[Problem]:
-    """Find channels that tell the same people twice, and secrets that the stack's default cannot read."""
-    first: dict[str, str] = {}
-    for channel in policy.channels:
-        if channel.secret is None:
-            continue
-        position = source.position(("channels", channel.name, "secret"))
-        other = first.setdefault(channel.secret, channel.name)
-        if other != channel.name:
-            message = f"the channel {other} has the same secret: outcomes for both are told there twice"
-            yield Problem(policy.file, *position, message, "warning")
-        if not channel.secret.startswith(DEFAULT_NAME_PREFIX):
-            message = (
-                f"NotifyFunction reads secrets whose names begin with {DEFAULT_NAME_PREFIX}: name it so, or "
-                "deploy with another SecretNamePrefix"
-            )
-            yield Problem(policy.file, *position, message, "warning")

@@ -5,7 +5,6 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import BeforeValidator, ConfigDict, Field, StrictBool, model_validator
 
 from ecr_warden.domain.artifacts import Artifact
-from ecr_warden.domain.outcomes import OutcomeKind
 from ecr_warden.domain.policy import Mode, Severity, TagAction
 from ecr_warden_cli.policy.base import LastDay, Model, RepositoryGlob, TagPattern, Text
 from ecr_warden_cli.policy.scan_gate_model import PackageName, ScanGateModel, VulnerabilityId
@@ -18,6 +17,7 @@ from ecr_warden_cli.policy.settings_model import (
     ScanningModel,
     TagMutabilityModel,
 )
+from ecr_warden_cli.policy.telling_model import Channels, MessagesModel, RouteModel
 
 JUDGED_ARTIFACTS: Final = tuple(kind for kind in Artifact if kind is not Artifact.REFERRER)
 
@@ -109,31 +109,6 @@ class ExceptionModel(Model):
         return self
 
 
-class SlackModel(Model):
-    """A Slack channel."""
-
-    type: Literal["slack"]
-    secret: Text
-    """The Secrets Manager secret that holds the incoming webhook's URL."""
-
-
-class SnsModel(Model):
-    """The stack's SNS topic."""
-
-    type: Literal["sns"]
-
-
-class RouteModel(Model):
-    """Which outcomes go to which channels."""
-
-    outcomes: list[OutcomeKind] = []
-    """Kinds of outcome; none named: all."""
-    min_severity: Severity = Severity.INFO
-    """The least severity that is told."""
-    to: Annotated[list[Text], Field(min_length=1)]
-    """Names of channels."""
-
-
 class PolicyModel(Model):
     """ECR Warden's policy file."""
 
@@ -143,8 +118,11 @@ class PolicyModel(Model):
     rules: list[RuleModel] = []
     """The first rule that matches and has a section decides that section."""
     exceptions: list[ExceptionModel] = []
-    channels: dict[str, Annotated[SlackModel | SnsModel, Field(discriminator="type")]] = {}
+    channels: Channels = {}
+    """Where people look, and machines listen, by name."""
     routes: list[RouteModel] = []
+    """Which outcomes go to which channels, and when; each goes to the channels of all routes that take it."""
+    messages: MessagesModel = MessagesModel()
 
 
 def json_schema() -> dict[str, Any]:

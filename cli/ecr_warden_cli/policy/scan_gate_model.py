@@ -1,20 +1,16 @@
 """The model of the section about what scans find."""
 
 import difflib
-from collections.abc import Callable
 from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, StrictBool
-from pydantic_core import PydanticCustomError
 
 from ecr_warden.domain.finding_summary import FindingSeverity
-from ecr_warden_cli.policy.base import LastDay, Model, RepositoryGlob, Text
+from ecr_warden_cli.policy.base import LastDay, Model, RepositoryGlob, Text, whole_number
 
 _GLOB_CHARACTERS: Final = frozenset("*?[]")
 # Ten years: who wants to wait longer has no limit for the severity.
 _MOST_GRACE_DAYS: Final = 3_650
-# The type of errors about numbers by severity.
-WHOLE_NUMBER: Final = "whole_number"
 
 
 def _severity(name: object) -> object:
@@ -30,19 +26,6 @@ def _some(limits: object) -> object:
     if limits == {}:
         raise ValueError("max is empty: give a limit, as in {critical: 0}")
     return limits
-
-
-def _whole_number(least: int, most: int | None = None) -> Callable[[object], object]:
-    """Refuse what is no whole number of a range, in words that name the range."""
-    wanted = f"{least}" if most is None else f"{least} to {most}"
-
-    def checked(value: object) -> object:
-        # A bool is an int to Python.
-        if type(value) is int and least <= value and (most is None or value <= most):
-            return value
-        raise PydanticCustomError(WHOLE_NUMBER, "expected a whole number from {wanted}", {"wanted": wanted})
-
-    return checked
 
 
 def _vulnerability(text: str) -> str:
@@ -62,9 +45,9 @@ def _package(name: str) -> str:
 
 
 Severity = Annotated[FindingSeverity, BeforeValidator(_severity)]
-MostFindings = Annotated[int, Field(strict=True, ge=0), BeforeValidator(_whole_number(0))]
+MostFindings = Annotated[int, Field(strict=True, ge=0), BeforeValidator(whole_number(0))]
 GraceDays = Annotated[
-    int, Field(strict=True, ge=1, le=_MOST_GRACE_DAYS), BeforeValidator(_whole_number(1, _MOST_GRACE_DAYS))
+    int, Field(strict=True, ge=1, le=_MOST_GRACE_DAYS), BeforeValidator(whole_number(1, _MOST_GRACE_DAYS))
 ]
 VulnerabilityId = Annotated[Text, AfterValidator(_vulnerability)]
 PackageName = Annotated[Text, AfterValidator(_package)]

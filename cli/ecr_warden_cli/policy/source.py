@@ -41,13 +41,20 @@ def read_source(text: str, file: str) -> Source:
 
 
 class _Loader(yaml.SafeLoader):
-    """Plain data, with dates as the text that they are: whoever takes a date says what is wrong with it."""
+    """Plain data, with dates and times as the texts that they are: whoever takes one says what is wrong.
+
+    To YAML 1.1 22:00 is the number 1320, and 07:00 a text; to YAML 1.2, and editors, both are texts.
+    """
 
 
+_TIME_IS_TEXT: Final = ("tag:yaml.org,2002:str", re.compile(r"[0-9]+(:[0-9]+)+$", re.ASCII))
 _Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
+for _first in "0123456789":
+    # The first that matches decides what a scalar is.
+    _Loader.yaml_implicit_resolvers[_first].insert(0, _TIME_IS_TEXT)
 
 
 def _read_into(source: Source, text: str, file: str) -> None:

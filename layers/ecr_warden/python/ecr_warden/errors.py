@@ -64,10 +64,20 @@ class ChannelError(EcrWardenError):
     surely_failed
         Whether the channel certainly did not take it. If not, it may have, and is told again late
         rather than never.
+    is_refused
+        Whether the channel will never take this very message. Another one it may.
 
     """
 
-    def __init__(self, problem: str, *, retry_after: int | None = None, surely_failed: bool = True) -> None:
+    def __init__(
+        self,
+        problem: str,
+        *,
+        retry_after: int | None = None,
+        surely_failed: bool = True,
+        is_refused: bool = False,
+    ) -> None:
         super().__init__(problem)
         self.retry_after = retry_after
         self.surely_failed = surely_failed
+        self.is_refused = is_refused

@@ -10,8 +10,10 @@ from ecr_warden.domain.images import Change, Manifest, RecordedChange, StoredIma
 from ecr_warden.domain.outcomes import Outcome
 
 if TYPE_CHECKING:
-    # For their names alone: a push that breaks no rule has nothing to do with settings and scans.
+    # For their names alone: a push that breaks no rule has nothing to do with settings, scans and messages.
+    from ecr_warden.domain.events import Push
     from ecr_warden.domain.findings import Finding, Scan
+    from ecr_warden.domain.messages import Message, Posted, Thread
     from ecr_warden.domain.scan_state import ImageKey, ImageState
     from ecr_warden.domain.settings.current import (
         RegistryDestination,
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     )
     from ecr_warden.domain.settings.plans import Setting
     from ecr_warden.domain.settings.templates import CreationTemplate
+    from ecr_warden.domain.waiting import Waiting
 
 
 class Registry(Protocol):
@@ -232,6 +235,9 @@ class Metrics(Protocol):
     def milliseconds(self, name: str, value: float) -> None:
         """Record a time."""
 
+    def seconds(self, name: str, value: float) -> None:
+        """Record a time that is long."""
+
 
 class OutcomePorts(Protocol):
     """What telling what came of an event needs."""
@@ -261,25 +267,89 @@ class ImageChangePorts(Protocol):
         """The clock, in UTC."""
 
 
-class Claim(Enum):
-    """Whether an outcome may be told in a channel now."""
+@dataclass(frozen=True)
+class ChannelState:
+    """How a channel does: how often in a row it failed, why, and until when nobody is to try."""
 
-    MINE = auto()
-    TOLD = auto()
-    HELD = auto()
+    failures: int = 0
+    next_try: datetime | None = None
+    last_error: str = ""
 
 
-class Deliveries(Protocol):
-    """Which outcome was told in which channel."""
+class Outbox(Protocol):
+    """What waits to be told, by channel, and what was told. Methods raise ``AwsError``.
 
-    def claim(self, outcome_id: str, channel: str) -> Claim:
-        """Take the right to tell; ``HELD`` while another reader has it, ``TOLD`` once it was told."""
+    ``channel`` is a channel's name in the policy.
+    """
 
-    def told(self, outcome_id: str, channel: str) -> None:
-        """Record that it was told."""
+    def put(self, channel: str, waiting: "Waiting") -> datetime | None:
+        """Let an outcome wait, and give until when; ``None`` if it was told there, or elsewhere in its place.
 
-    def release(self, outcome_id: str, channel: str) -> None:
-        """Give the right back: it was surely not told."""
+        One that waits already goes on as it did. One that was given up waits anew.
+        """
+
+    def waiting(self, channel: str, most: int) -> "tuple[Waiting, ...]":
+        """Give the outcomes that wait, the first that is due first. What was put before is there."""
+
+    def told(self, channel: str, outcome_ids: Sequence[str]) -> None:
+        """Record that outcomes which waited are told."""
+
+    def given_up(self, channel: str, outcome_ids: Sequence[str]) -> None:
+        """Record that outcomes which waited are not told there any more: they are in the dead letters."""
+
+    def move(self, channel: str, fallback: str, waiting: "Sequence[Waiting]") -> None:
+        """Let outcomes of one channel wait in another, unless they do, or were told there."""
+
+    def acquire(self, channel: str, holder: str) -> ChannelState | None:
+        """Take the right to tell in a channel for two minutes; ``None`` while another has it."""
+
+    def release(self, channel: str, holder: str, state: ChannelState) -> None:
+        """Give the right back, and record how the channel does."""
+
+    def alarm(self, channel: str) -> datetime | None:
+        """Give the time at which a message in the queue wakes the channel, or ``None``."""
+
+    def set_alarm(self, channel: str, at: datetime) -> None:
+        """Record that a message in the queue wakes the channel then."""
+
+    def clear_alarm(self, channel: str, until: datetime) -> None:
+        """Forget an alarm that is not later than a time."""
+
+    def thread(self, channel: str, stories: Sequence[str]) -> "Thread | None":
+        """Give the message that one of some stories was begun with, if any was."""
+
+    def keep_thread(self, channel: str, stories: Sequence[str], thread: "Thread") -> None:
+        """Record the message that stories were begun with, and what was told below it."""
+
+
+class WakeUps(Protocol):
+    """The queue, as a clock."""
+
+    def wake(self, channel: str, seconds: int) -> None:
+        """Let a message come after so many seconds, or the most that the queue can; raises ``AwsError``."""
+
+
+class DeadLetters(Protocol):
+    """Where outcomes are kept that a channel will never take."""
+
+    def put(self, outcome: Outcome, channel: str, why: str) -> None:
+        """Keep an outcome until somebody looks, or raise ``AwsError``."""
+
+
+class Identities(Protocol):
+    """Who pushed which image, as CloudTrail told. Methods raise ``AwsError``."""
+
+    def found(self, outcomes: Sequence[Outcome]) -> Mapping[str, str]:
+        """Give who pushed the images of some outcomes, by the outcome's id; who is not known is left out."""
+
+    def expects(self, account: str, region: str) -> bool:
+        """Tell whether CloudTrail has told of pushes there lately, so that it is worth waiting for."""
+
+    def want(self, outcome: Outcome, channel: str) -> None:
+        """Let the channel be woken when CloudTrail says who pushed the image."""
+
+    def record(self, push: "Push") -> tuple[str, ...]:
+        """Remember who pushed an image; give the names of the channels that wait for it."""
 
 
 @dataclass(frozen=True)
@@ -291,13 +361,31 @@ class Rendered:
 
 
 class Channel(Protocol):
-    """Where people look."""
+    """Where people look, or a machine listens.
 
-    def render(self, outcome: Outcome) -> Rendered:
+    Attributes
+    ----------
+    pause
+        Seconds between two messages.
+    takes_each
+        Whether each outcome is a message of its own, at once: a machine reads it.
+    has_threads
+        Whether what is told of an image later can stand below what was told first.
+
+    """
+
+    pause: float
+    takes_each: bool
+    has_threads: bool
+
+    def render(self, message: "Message") -> Rendered:
         """Give what would be sent."""
 
-    def send(self, outcome: Outcome) -> None:
-        """Tell people, or raise ``ChannelError``."""
+    def send(self, message: "Message", thread: "Thread | None" = None) -> "Posted | None":
+        """Tell, or raise ``ChannelError``; give where the message is, if the channel has threads.
+
+        With a thread, the message goes below its root, which is changed where this settles what it told.
+        """
 
 
 class TemplatesRegistry(Protocol):

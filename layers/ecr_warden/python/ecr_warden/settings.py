@@ -14,8 +14,12 @@ _VARIABLES: Final = {
     "scan_table_name": "ECR_WARDEN_SCAN_TABLE_NAME",
     "creation_queue_url": "ECR_WARDEN_CREATION_QUEUE_URL",
     "delivery_table_name": "ECR_WARDEN_DELIVERY_TABLE_NAME",
+    "outbox_table_name": "ECR_WARDEN_OUTBOX_TABLE_NAME",
     "topic_arn": "ECR_WARDEN_TOPIC_ARN",
+    "chat_topic_arn": "ECR_WARDEN_CHAT_TOPIC_ARN",
     "notify_queue_url": "ECR_WARDEN_NOTIFY_QUEUE_URL",
+    "dead_letter_queue_url": "ECR_WARDEN_NOTIFY_DEAD_LETTER_QUEUE_URL",
+    "log_group_name": "ECR_WARDEN_LOG_GROUP_NAME",
 }
 
 
@@ -73,8 +77,12 @@ class NotifySettings(_Settings):
     """What NotifyFunction's environment says."""
 
     delivery_table_name: str
+    outbox_table_name: str
     topic_arn: str
+    chat_topic_arn: str
     notify_queue_url: str
+    dead_letter_queue_url: str
+    log_group_name: str
 
 
 def _required(environment: Mapping[str, str], name: str) -> str:

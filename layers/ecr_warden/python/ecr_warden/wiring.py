@@ -3,15 +3,17 @@
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import cache, cached_property
-from typing import TYPE_CHECKING, Protocol
+from functools import cache, cached_property, partial
+from random import SystemRandom
+from secrets import token_hex
+from typing import TYPE_CHECKING, Protocol, assert_never
 
 from ecr_warden.adapters.metrics import CloudWatchMetrics
+from ecr_warden.domain.console import logs_url
 from ecr_warden.domain.policy import Channel as ChannelOfPolicy
-from ecr_warden.errors import PolicyError
+from ecr_warden.domain.policy import ChannelType
 from ecr_warden.ports import (
     Channel,
-    Deliveries,
     ImageStorage,
     Journal,
     Locks,
@@ -27,6 +29,7 @@ from ecr_warden.settings import ActingSettings, ImageScanSettings, NotifySetting
 
 if TYPE_CHECKING:
     from ecr_warden.adapters.source_queue import SourceQueue
+    from ecr_warden.use_cases.tell import TellPorts
 
 # The imports below stand inside the properties on purpose: a push that breaks no rule loads no SDK.
 # ruff: noqa: PLC0415
@@ -35,6 +38,11 @@ if TYPE_CHECKING:
 def utc_now() -> datetime:
     """Tell the time."""
     return datetime.now(UTC)
+
+
+def pause(seconds: float) -> None:
+    """Do nothing for a time."""
+    time.sleep(seconds)
 
 
 class _FromAnAccount(Protocol):
@@ -174,12 +182,42 @@ class RepositoryCreatedPorts(_ActingPorts):
         return EcrSettings(client("ecr"), account=self._account, region=self._region)
 
 
-def deliveries(settings: NotifySettings) -> Deliveries:
-    """Build the record of deliveries."""
+def tell_ports(settings: NotifySettings) -> "TellPorts":
+    """Build what telling people needs."""
     from ecr_warden.adapters.aws import client
-    from ecr_warden.adapters.dynamodb import DynamoDeliveries
+    from ecr_warden.adapters.dead_letters import DeadLetterQueue
+    from ecr_warden.adapters.dynamodb_identities import DynamoIdentities
+    from ecr_warden.adapters.dynamodb_outbox import DynamoOutbox
+    from ecr_warden.adapters.source_queue import QueueClock
+    from ecr_warden.adapters.telling import log_told
+    from ecr_warden.use_cases.tell import TellPorts
 
-    return DynamoDeliveries(client("dynamodb"), settings.delivery_table_name, utc_now)
+    dynamodb = client("dynamodb")
+    return TellPorts(
+        channel=channels(settings),
+        outbox=DynamoOutbox(
+            dynamodb, settings.delivery_table_name, settings.outbox_table_name, _now, pause=_pause
+        ),
+        wake_ups=QueueClock(client("sqs"), settings.notify_queue_url),
+        dead_letters=DeadLetterQueue(client("sqs"), settings.dead_letter_queue_url),
+        identities=DynamoIdentities(dynamodb, settings.delivery_table_name, now=_now),
+        metrics=CloudWatchMetrics(settings.metrics_namespace),
+        link=partial(logs_url, client("sqs").meta.region_name, settings.log_group_name),
+        said=log_told,
+        now=_now,
+        pause=_pause,
+        jitter=lambda longest: SystemRandom().uniform(0, longest),
+        new_holder=lambda: token_hex(8),
+    )
+
+
+def _now() -> datetime:
+    # Looked up at each call, as ``pause`` is: the local AWS has a clock of its own.
+    return utc_now()
+
+
+def _pause(seconds: float) -> None:
+    pause(seconds)
 
 
 def channels(settings: NotifySettings) -> Callable[[ChannelOfPolicy], Channel]:
@@ -193,15 +231,33 @@ def channels(settings: NotifySettings) -> Callable[[ChannelOfPolicy], Channel]:
 
     @cache
     def build(channel: ChannelOfPolicy) -> Channel:
-        if channel.type == "sns":
-            from ecr_warden.adapters.sns import SnsTopic
+        match channel.type:
+            case ChannelType.SLACK if channel.conversation is not None:
+                from ecr_warden.adapters.slack_bot import SlackBot
 
-            return SnsTopic(client("sns"), settings.topic_arn, channel.name)
-        if channel.type != "slack" or channel.secret is None:
-            raise PolicyError(f"the channel {channel.name} is of no known type: {channel.type}")
-        from ecr_warden.adapters.slack import SlackWebhook
+                return SlackBot(channel, secrets())
+            case ChannelType.SLACK:
+                from ecr_warden.adapters.slack_webhook import SlackWebhook
 
-        return SlackWebhook(channel.secret, secrets())
+                return SlackWebhook(channel, secrets())
+            case ChannelType.SNS:
+                from ecr_warden.adapters.sns import SnsTopic
+
+                return SnsTopic(client("sns"), settings.topic_arn, channel.name)
+            case ChannelType.AMAZON_Q:
+                from ecr_warden.adapters.amazon_q import AmazonQ
+
+                return AmazonQ(client("sns"), settings.chat_topic_arn, channel.name)
+            case ChannelType.APPRISE:
+                from ecr_warden.adapters.apprise_channel import Apprise
+
+                return Apprise(channel, secrets())
+            case ChannelType.WEBHOOK:
+                from ecr_warden.adapters.signed_webhook import SignedWebhook
+
+                return SignedWebhook(channel, secrets(), _now)
+            case unknown:
+                assert_never(unknown)
 
     return build
 

@@ -1,36 +1,27 @@
-"""The journal of changes and the record of deliveries, in DynamoDB, by conditional writes."""
+"""The journal of changes, and locks, in DynamoDB, by conditional writes."""
 
 import json
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
-from ecr_warden.adapters.aws import code_of, translated
-from ecr_warden.adapters.parts import in_parts
+from ecr_warden.adapters.aws import translated
+from ecr_warden.adapters.dynamodb_items import is_refused, read_items
 from ecr_warden.domain.images import Change, RecordedChange, rule_at
-from ecr_warden.errors import AwsError
-from ecr_warden.ports import Claim, Progress
+from ecr_warden.ports import Progress
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-_REFUSED: Final = "ConditionalCheckFailedException"
 _BEGUN: Final = "begun"
 _DONE: Final = "done"
 _PROGRESS: Final = {None: Progress.NEW, _BEGUN: Progress.BEGUN, _DONE: Progress.DONE}
-_KEYS_A_CALL: Final = 100
-# Seconds before each further call for what DynamoDB has left out.
-_PAUSES: Final = (0.1, 0.2, 0.4, 0.8)
 JOURNAL_KEPT: Final = timedelta(days=400)
 # Longer than a function may run that takes one, so that a lock that is still held was left by one that died.
 LOCK_HELD: Final = timedelta(seconds=200)
-# Longer than an event can wait: 14 days as a dead letter, and its outcome as long again.
-DELIVERY_KEPT: Final = timedelta(days=45)
-# Longer than NotifyFunction may run, so that a claim that is still held was left by a reader that died.
-CLAIM_HELD: Final = timedelta(seconds=120)
 
 
 class DynamoJournal:
@@ -56,7 +47,7 @@ class DynamoJournal:
                     ReturnValues="ALL_OLD",
                 )
             except ClientError as error:
-                if code_of(error) != _REFUSED:
+                if not is_refused(error):
                     raise
                 return Progress.DONE
         return Progress.BEGUN if answer.get("Attributes") else Progress.NEW
@@ -76,28 +67,9 @@ class DynamoJournal:
     def progress_of(self, change_ids: Collection[str]) -> Mapping[str, Progress]:
         """Tell how far some changes are, a hundred a call; those that are not recorded are left out."""
         # DynamoDB refuses a call that names a key twice.
-        ids = tuple(dict.fromkeys(change_ids))
-        items = (item for some in in_parts(ids, _KEYS_A_CALL) for item in self._items(some))
+        keys = [{"id": {"S": change_id}} for change_id in dict.fromkeys(change_ids)]
+        items = read_items(self._client, self._table_name, keys, "reading changes", self._pause)
         return {item["id"]["S"]: _PROGRESS[item["status"]["S"]] for item in items}
-
-    def _items(self, change_ids: Sequence[str]) -> Iterator[Mapping[str, Any]]:
-        """Give the items of at most a hundred changes."""
-        what = "reading changes"
-        keys: Sequence[Mapping[str, Any]] = [{"id": {"S": change_id}} for change_id in change_ids]
-        for pause in (*_PAUSES, None):
-            with translated(what):
-                answer = self._client.batch_get_item(
-                    RequestItems={self._table_name: {"Keys": keys, "ConsistentRead": True}}
-                )
-            yield from answer["Responses"].get(self._table_name, [])
-            # What is more than an answer may have, or came while the table was throttled, is left out.
-            left = answer.get("UnprocessedKeys", {}).get(self._table_name)
-            if not left:
-                return
-            keys = left["Keys"]
-            if pause is not None:
-                self._pause(pause)
-        raise AwsError(f"{what}: DynamoDB answered for some of them only")
 
     def find(self, change_id: str) -> RecordedChange | None:
         """Give a change that is recorded, or ``None``."""
@@ -130,7 +102,7 @@ class DynamoJournal:
                 )
             except ClientError as error:
                 # Another delivery of the event has finished it in the meantime: it stands.
-                if code_of(error) != _REFUSED:
+                if not is_refused(error):
                     raise
 
 
@@ -170,12 +142,6 @@ def _change(item: Mapping[str, Any]) -> Change:
     )
 
 
-def _refused_item(error: ClientError) -> Mapping[str, Any]:
-    """Give the item that stood in the way of a conditional write."""
-    item: Mapping[str, Any] = error.response.get("Item", {})  # type: ignore[assignment]  # botocore's stubs lack it
-    return item
-
-
 class DynamoLocks:
     """Locks, each an item beside the journal's entries while it is held."""
 
@@ -205,7 +171,7 @@ class DynamoLocks:
                     },
                 )
             except ClientError as error:
-                if code_of(error) != _REFUSED:
+                if not is_refused(error):
                     raise
                 return False
         return True
@@ -221,67 +187,9 @@ class DynamoLocks:
                     ExpressionAttributeValues={":holder": {"S": holder}},
                 )
             except ClientError as error:
-                if code_of(error) != _REFUSED:
+                if not is_refused(error):
                     raise
 
 
 def _lock_id(name: str) -> str:
     return f"lock {name}"
-
-
-class DynamoDeliveries:
-    """Which outcome was told in which channel."""
-
-    def __init__(self, client: "DynamoDBClient", table_name: str, now: Callable[[], datetime]) -> None:
-        self._client = client
-        self._table_name = table_name
-        self._now = now
-
-    def claim(self, outcome_id: str, channel: str) -> Claim:
-        """Take the right to tell; one that a dead reader left is taken over after its time."""
-        now = self._now()
-        with translated(f"claiming the delivery of {outcome_id} to {channel}"):
-            try:
-                self._client.put_item(
-                    TableName=self._table_name,
-                    Item=_key(outcome_id, channel)
-                    | {
-                        "status": {"S": "sending"},
-                        "held_until": {"N": str((now + CLAIM_HELD).timestamp())},
-                        "expires_at": {"N": str(int((now + DELIVERY_KEPT).timestamp()))},
-                    },
-                    ConditionExpression=(
-                        "attribute_not_exists(outcome_id) OR (#status = :sending AND held_until < :now)"
-                    ),
-                    ExpressionAttributeNames={"#status": "status"},
-                    ExpressionAttributeValues={
-                        ":sending": {"S": "sending"},
-                        ":now": {"N": str(now.timestamp())},
-                    },
-                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                )
-            except ClientError as error:
-                if code_of(error) != _REFUSED:
-                    raise
-                return Claim.TOLD if _refused_item(error)["status"]["S"] == "told" else Claim.HELD
-        return Claim.MINE
-
-    def told(self, outcome_id: str, channel: str) -> None:
-        """Record that it was told."""
-        with translated(f"recording the delivery of {outcome_id} to {channel}"):
-            self._client.update_item(
-                TableName=self._table_name,
-                Key=_key(outcome_id, channel),
-                UpdateExpression="SET #status = :told",
-                ExpressionAttributeNames={"#status": "status"},
-                ExpressionAttributeValues={":told": {"S": "told"}},
-            )
-
-    def release(self, outcome_id: str, channel: str) -> None:
-        """Give the right back: it was surely not told."""
-        with translated(f"giving back the delivery of {outcome_id} to {channel}"):
-            self._client.delete_item(TableName=self._table_name, Key=_key(outcome_id, channel))
-
-
-def _key(outcome_id: str, channel: str) -> dict[str, Any]:
-    return {"outcome_id": {"S": outcome_id}, "channel": {"S": channel}}

@@ -51,6 +51,9 @@ def parse_repository_creation(event: object) -> RepositoryCreation:
         For another kind of event, or one that names no repository. It names the field.
 
     """
+    # Imported here: a push, which this module reads too, says nothing of who made it.
+    from ecr_warden.adapters.cloudtrail import caller_name  # noqa: PLC0415
+
     envelope = mapping(event, "event")
     detail_type = text(envelope, "detail-type")
     if detail_type not in CREATION_DETAIL_TYPES:
@@ -69,7 +72,7 @@ def parse_repository_creation(event: object) -> RepositoryCreation:
         account=account,
         region=text(envelope, "region"),
         repository_name=_created(detail),
-        creator=_creator(detail.get("userIdentity")),
+        creator=caller_name(detail.get("userIdentity")),
         registry=_inner(detail, "requestParameters", "registryId") or account,
         error_code=optional_text(detail, "errorCode"),
     )
@@ -92,14 +95,3 @@ def _inner(detail: Mapping[str, Any], parent: str, name: str) -> str | None:
         return None
     fields = mapping(fields, f"detail.{parent}")
     return None if fields.get(name) is None else text(fields, name, f"detail.{parent}.")
-
-
-def _creator(identity: object) -> str | None:
-    """Name who called. What CloudTrail says of an identity differs by its type, and is never what fails."""
-    if not isinstance(identity, Mapping):
-        return None
-    resource = str(identity.get("arn") or "").rpartition(":")[2]
-    # A role's session and a user say their type first; an account's root user has no name.
-    named = resource.partition("/")[2] or resource
-    name = named or identity.get("userName") or identity.get("invokedBy") or identity.get("principalId")
-    return name if isinstance(name, str) and name.isprintable() else None

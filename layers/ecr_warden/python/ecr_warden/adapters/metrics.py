@@ -15,6 +15,10 @@ class CloudWatchMetrics:
         """Record a time."""
         self._write(name, "Milliseconds", value, {})
 
+    def seconds(self, name: str, value: float) -> None:
+        """Record a time, in seconds."""
+        self._write(name, "Seconds", value, {})
+
     def _write(self, name: str, unit: str, value: float, dimensions: dict[str, str]) -> None:
         # A compliant push counts nothing, so it does not import this.
         from aws_lambda_powertools.metrics import MetricUnit, single_metric  # noqa: PLC0415

@@ -1,140 +1,47 @@
-"""Slack, by an incoming webhook."""
+"""What Slack's two ways in have in common: a client that logs nothing, and errors that quote no secret."""
 
 import logging
-from collections.abc import Sequence
-from http.client import HTTPException
-from typing import Any, Final
-from urllib.error import URLError
+import re
+from collections.abc import Mapping
+from typing import Final
 
-from slack_sdk.models.blocks import (
-    Block,
-    ContextBlock,
-    HeaderBlock,
-    MarkdownTextObject,
-    PlainTextObject,
-    SectionBlock,
-)
-from slack_sdk.webhook import WebhookClient
+from ecr_warden.adapters.slack_blocks import mention
+from ecr_warden.domain.policy import Channel
+from ecr_warden.errors import PolicyError
 
-from ecr_warden.adapters.secrets import SecretsManager
-from ecr_warden.domain.notices import Notice, notice
-from ecr_warden.domain.outcomes import Outcome
-from ecr_warden.domain.policy import Severity
-from ecr_warden.domain.texts import cut
-from ecr_warden.errors import AwsError, ChannelError
-from ecr_warden.ports import Rendered
+logger = logging.getLogger(__name__)
 
-_HEADER_LENGTH: Final = 150
-_SECTION_LENGTH: Final = 3000
-_FIELD_LENGTH: Final = 2000
-_FIELDS: Final = 10
-_TIMEOUT_SECONDS: Final = 10
-_OK: Final = 200
-_TOO_MANY: Final = 429
-# The webhook was revoked, or its URL rotated.
-_STALE: Final = frozenset({401, 403, 404, 410})
-_MARKS: Final = {
-    Severity.CRITICAL: "🔴",
-    Severity.HIGH: "🟠",
-    Severity.MEDIUM: "🟡",
-    Severity.LOW: "🔵",
-    Severity.INFO: "⚪",
-}
+PAUSE_SECONDS: Final = 1.0
+TIMEOUT_SECONDS: Final = 10
+# A server's words may repeat what was asked, the secret path of a webhook among it: only codes are told.
+_CODE: Final = re.compile(r"[a-z]+(?:_[a-z]+){0,8}")
+_LONGEST_CODE: Final = 60
 
-# The client logs its URL, which is a secret, at DEBUG, and in the words of errors.
-logging.getLogger("slack_sdk").setLevel(logging.CRITICAL)
+# The clients log URLs and bodies, at DEBUG and with their errors: they get a logger that says nothing, and is
+# nobody's child, so that no configuration of logging makes it speak.
+SILENT: Final = logging.Logger("slack_sdk", logging.CRITICAL + 1)  # noqa: LOG001  # getLogger's have parents
+SILENT.disabled = True
 
 
-class SlackWebhook:
-    """One Slack channel."""
-
-    def __init__(self, secret: str, secrets: SecretsManager) -> None:
-        self._secret = secret
-        self._secrets = secrets
-
-    def render(self, outcome: Outcome) -> Rendered:
-        """Give the message."""
-        payload = slack_payload(outcome)
-        return Rendered(payload["text"], payload)
-
-    def send(self, outcome: Outcome) -> None:
-        """Post an outcome, or raise ``ChannelError``, which never holds the URL."""
-        try:
-            url = self._secrets.url(self._secret)
-        except AwsError as error:
-            raise ChannelError(str(error)) from error
-        # The queue retries, and knows when: the client must not.
-        client = WebhookClient(url, timeout=_TIMEOUT_SECONDS, retry_handlers=[])
-        try:
-            answer = client.send_dict(self.render(outcome).payload)
-        except URLError as error:
-            # A connection that was never made surely told nobody.
-            never_sent = isinstance(error.reason, ConnectionRefusedError)
-            raise ChannelError(f"Slack: {error.reason}", surely_failed=never_sent) from error
-        except (OSError, HTTPException, ValueError) as error:
-            # Its words may quote the URL, so that it is not chained either.
-            raise ChannelError(f"Slack: {type(error).__name__}", surely_failed=False) from None
-        if answer.status_code == _OK:
-            return
-        if answer.status_code in _STALE:
-            self._secrets.forget(self._secret)
-        raise ChannelError(
-            f"Slack answered {answer.status_code} {answer.body[:200]} for the webhook of {self._secret}",
-            retry_after=_retry_after(answer.status_code, answer.headers),
-        )
+def secret_of(channel: Channel) -> str:
+    """Give the name of a channel's secret, or raise ``PolicyError``."""
+    if channel.secret is None:
+        raise PolicyError(f"the channel {channel.name} has no secret: name the one of its webhook or token")
+    return channel.secret
 
 
-def _retry_after(status_code: int, headers: dict[str, Any]) -> int | None:
-    if status_code != _TOO_MANY:
-        return None
-    value = str({name.lower(): value for name, value in headers.items()}.get("retry-after", ""))
-    return int(value) if value.isdecimal() else 30
+def mentions_of(channel: Channel) -> Mapping[str, str]:
+    """Give whom a channel's messages mention, by owner; what is no id of Slack's mentions nobody."""
+    for owner, slack_id in channel.mentions:
+        if mention(slack_id) is None:
+            logger.warning(
+                "a mention is no id of a Slack user or user group",
+                extra={"channel": channel.name, "owner": owner},
+            )
+    return dict(channel.mentions)
 
 
-def slack_payload(outcome: Outcome) -> dict[str, Any]:
-    """Build the message: blocks for people, and a text for their notifications.
-
-    Whatever came from an event or a policy stands in plain-text objects, which Slack does not interpret;
-    in the notification's text the three characters that Slack gives a meaning are escaped.
-    """
-    said = notice(outcome)
-    headline = f"{_MARKS[outcome.severity]} {said.headline}"
-    blocks: list[Block] = [
-        HeaderBlock(text=_plain(headline, _HEADER_LENGTH)),
-        SectionBlock(text=_plain(said.reason, _SECTION_LENGTH)),
-        SectionBlock(text=_plain(f"What to do: {said.next_step}", _SECTION_LENGTH)),
-    ]
-    if said.lines:
-        blocks.append(SectionBlock(text=_plain(_listed(said.lines), _SECTION_LENGTH)))
-    facts = [_plain(f"{label}\n{value}", _FIELD_LENGTH) for label, value in said.facts]
-    blocks += [SectionBlock(fields=facts[start : start + _FIELDS]) for start in range(0, len(facts), _FIELDS)]
-    link = f"<{said.link}|Open it in the ECR console>"
-    # A link that was cut would lead nowhere.
-    if len(link) <= _SECTION_LENGTH:
-        blocks.append(ContextBlock(elements=[MarkdownTextObject(text=link)]))
-    return {"text": _escaped(_fallback(headline, said)), "blocks": [block.to_dict() for block in blocks]}
-
-
-def _fallback(headline: str, said: Notice) -> str:
-    return cut(f"{headline}. {said.reason}", _SECTION_LENGTH)
-
-
-def _listed(lines: Sequence[str]) -> str:
-    """Give as many lines as a section takes, each whole, and say how many it does not."""
-    shown = list(lines)
-    while len(text := "\n".join((*shown, *_and_more(len(lines) - len(shown))))) > _SECTION_LENGTH:
-        shown.pop()
-    return text
-
-
-def _and_more(count: int) -> tuple[str, ...]:
-    return (f"and {count} more",) if count else ()
-
-
-def _plain(text: str, length: int) -> PlainTextObject:
-    # Slack refuses an empty text.
-    return PlainTextObject(text=cut(text, length) or "-", emoji=False)
-
-
-def _escaped(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+def code_in(answer: object) -> str:
+    """Give the code that an answer of Slack's consists of; empty where it is something else."""
+    text = answer.strip() if isinstance(answer, str) else ""
+    return text if len(text) <= _LONGEST_CODE and _CODE.fullmatch(text) else ""

@@ -1,82 +1,170 @@
-"""SNS: a text that people read in an e-mail, and attributes to filter on."""
+"""SNS: a text for people, JSON for machines, attributes to filter on; one publish a message."""
 
-from typing import TYPE_CHECKING, Final
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Final
 
-from botocore.exceptions import BotoCoreError, ClientError, ReadTimeoutError
+import msgspec
 
-from ecr_warden.domain.notices import notice
+from ecr_warden.adapters.outcome_bus import outcome_as_json
+from ecr_warden.adapters.plain_text import letter, subject
+from ecr_warden.adapters.topics import publish
+from ecr_warden.domain.content import content
+from ecr_warden.domain.messages import Message, Posted, Thread
 from ecr_warden.domain.outcomes import Outcome
-from ecr_warden.errors import ChannelError
+from ecr_warden.domain.texts import cut_at_word, one_line
 from ecr_warden.ports import Rendered
 
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
 
+# Of the message as it is published, with its subject and attributes, in bytes.
+_MESSAGE_BYTES: Final = 262_144
+# Under 100 characters.
 _SUBJECT_LENGTH: Final = 99
+_TEXT_LENGTH: Final = 8_000
+_SMS_LENGTH: Final = 140
+_VALUE_LENGTH: Final = 512
+_ARRAY_BYTES: Final = 4_096
+# Subscriptions of people get the first ones, and those of programs the others.
+_FOR_PEOPLE: Final = ("default", "email")
+_FOR_MACHINES: Final = ("sqs", "lambda", "http", "https", "firehose")
+# What tells an outcome from others: this much of it is told where all of it is too large.
+_ESSENTIAL: Final = (
+    "id",
+    "kind",
+    "account",
+    "region",
+    "repository",
+    "image_digest",
+    "image_tag",
+    "mode",
+    "decision",
+    "action",
+    "changed",
+    "reason",
+    "next_step",
+    "severity",
+    "event_id",
+    "event_time",
+)
 
 
 class SnsTopic:
     """One topic."""
 
-    def __init__(self, client: "SNSClient", topic_arn: str, channel: str) -> None:
+    # SNS queues and keeps the rates of those who subscribe.
+    pause: float = 0.0
+    takes_each: bool = False
+    has_threads: bool = False
+
+    def __init__(self, client: "SNSClient", topic_arn: str, channel_name: str) -> None:
         self._client = client
         self._topic_arn = topic_arn
-        self._channel = channel
+        self._channel_name = channel_name
 
-    def render(self, outcome: Outcome) -> Rendered:
-        """Give the message, and the attributes that subscriptions may filter on."""
-        text = sns_text(outcome)
-        attributes = _attributes(outcome, self._channel)
-        return Rendered(text, {"subject": sns_subject(outcome), "message": text, "attributes": attributes})
+    def render(self, message: Message) -> Rendered:
+        """Give the subject, the message of each protocol, and the attributes that filter policies may use."""
+        text = letter(message, _TEXT_LENGTH)
+        title = sns_subject(message)
+        attributes = sns_attributes(message, self._channel_name)
+        used = len(title) + _attribute_bytes(attributes)
+        bodies = _bodies(message, text, _MESSAGE_BYTES - used)
+        return Rendered(text, {"subject": title, "message": bodies, "attributes": attributes})
 
-    def send(self, outcome: Outcome) -> None:
-        """Publish an outcome, or raise ``ChannelError``."""
-        payload = self.render(outcome).payload
-        try:
-            self._client.publish(
-                TopicArn=self._topic_arn,
-                Subject=payload["subject"],
-                Message=payload["message"],
-                MessageAttributes={
-                    name: {"DataType": "String", "StringValue": value}
-                    for name, value in payload["attributes"].items()
-                },
-            )
-        except ReadTimeoutError as error:
-            raise ChannelError(f"SNS: {error}", surely_failed=False) from error
-        except (ClientError, BotoCoreError) as error:
-            raise ChannelError(f"SNS: {error}") from error
+    def send(self, message: Message, thread: Thread | None = None) -> Posted | None:  # noqa: ARG002  # has none
+        """Publish a message, or raise ``ChannelError``."""
+        payload = self.render(message).payload
+        publish(
+            self._client,
+            TopicArn=self._topic_arn,
+            Subject=payload["subject"],
+            Message=_as_json(payload["message"]),
+            MessageStructure="json",
+            MessageAttributes=payload["attributes"],
+        )
+        return None
 
 
-def sns_subject(outcome: Outcome) -> str:
-    """Give a subject as SNS takes it: ASCII, one line, under 100 characters."""
-    subject = f"[{outcome.severity.upper()}] {notice(outcome).headline}"
-    one_line = " ".join(subject.split()).encode("ascii", "replace").decode()
-    return one_line if len(one_line) <= _SUBJECT_LENGTH else one_line[: _SUBJECT_LENGTH - 3] + "..."
+def sns_subject(message: Message) -> str:
+    """Give a subject as SNS takes it: printable ASCII, one line, under 100 characters."""
+    # It begins with "[", which counts as punctuation.
+    plain = one_line(subject(content(message), _VALUE_LENGTH)).encode("ascii", "replace").decode()
+    return cut_at_word(plain, _SUBJECT_LENGTH - 2).replace("…", "...")
 
 
-def sns_text(outcome: Outcome) -> str:
-    """Give the message as a person reads it."""
-    said = notice(outcome)
-    facts = "\n".join(f"{label}: {value}" for label, value in said.facts)
-    lines = "\n".join((*said.lines, "", "")) if said.lines else ""
-    return (
-        f"{said.headline}\n\n{said.reason}\n\nWhat to do: {said.next_step}\n\n{lines}{facts}\n"
-        f"In the ECR console: {said.link}\nOutcome: {outcome.id} of event {outcome.event_id}\n"
-    )
+def sns_attributes(message: Message, channel_name: str) -> dict[str, dict[str, str]]:
+    """Give a message's attributes: where its outcomes differ in one, that is an array of strings.
 
-
-def _attributes(outcome: Outcome, channel: str) -> dict[str, str]:
-    # Ten at the most: raw delivery to SQS drops a message with more.
-    return {
-        "channel": channel,
-        "kind": outcome.kind.value,
-        "severity": outcome.severity.value,
-        "mode": outcome.mode.value,
-        "action": outcome.action,
-        "changed": str(outcome.changed).lower(),
-        "account": outcome.account,
-        "region": outcome.region,
-        "repository": outcome.repository,
-        "outcome_id": outcome.id,
+    They are ten, the most with which raw delivery to SQS does not drop a message.
+    """
+    outcomes = message.outcomes
+    values: dict[str, list[str]] = {
+        "channel": [channel_name],
+        "kind": [outcome.kind.value for outcome in outcomes],
+        "severity": [outcome.severity.value for outcome in outcomes],
+        "mode": [outcome.mode.value for outcome in outcomes],
+        "action": [outcome.action for outcome in outcomes],
+        "changed": [str(outcome.changed).lower() for outcome in outcomes],
+        "account": [outcome.account for outcome in outcomes],
+        "region": [outcome.region for outcome in outcomes],
+        "repository": [outcome.repository for outcome in outcomes],
+        "outcome_id": [outcome.id for outcome in outcomes],
     }
+    return {name: _attribute(some) for name, some in values.items()}
+
+
+def _attribute(values: list[str]) -> dict[str, str]:
+    # SNS refuses an empty value, and what XML has no character for.
+    distinct = list(dict.fromkeys(cut_at_word(one_line(value), _VALUE_LENGTH) or "-" for value in values))
+    if len(distinct) == 1:
+        return {"DataType": "String", "StringValue": distinct[0]}
+    while len(_as_json(distinct).encode()) > _ARRAY_BYTES:
+        distinct.pop()
+    return {"DataType": "String.Array", "StringValue": _as_json(distinct)}
+
+
+def _attribute_bytes(attributes: dict[str, dict[str, str]]) -> int:
+    return sum(len((name + "".join(value.values())).encode()) for name, value in attributes.items())
+
+
+def _bodies(message: Message, text: str, most: int) -> dict[str, str]:
+    """Give each protocol's message; all together, as JSON, they have at most so many bytes."""
+    for document in _documents(message):
+        for_machines = _as_json(document)
+        bodies = dict.fromkeys(_FOR_PEOPLE, text) | {"sms": cut_at_word(text.partition("\n")[0], _SMS_LENGTH)}
+        bodies |= dict.fromkeys(_FOR_MACHINES, for_machines)
+        if len(_as_json(bodies).encode()) <= most:
+            break
+    return bodies
+
+
+def _documents(message: Message) -> Iterator[dict[str, Any]]:
+    """Give what is told to machines: all of it first, and then less and less."""
+    outcomes = [outcome_as_json(outcome) for outcome in message.outcomes]
+    for count in range(len(outcomes), 0, -1):
+        yield _document(message, outcomes[:count])
+    yield _document(message, [_essential(message.outcomes[0])])
+
+
+def _document(message: Message, outcomes: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "outcomes": outcomes,
+        "left_out": len(message.outcomes) - len(outcomes),
+        "digest": msgspec.to_builtins(message.digest),
+        "instead_of": message.instead_of and cut_at_word(message.instead_of, _VALUE_LENGTH),
+    }
+
+
+def _essential(outcome: Outcome) -> dict[str, Any]:
+    fields = outcome_as_json(outcome)
+    short = {
+        name: cut_at_word(one_line(value), _VALUE_LENGTH) if isinstance(value, str) else value
+        for name, value in fields.items()
+        if name in _ESSENTIAL
+    }
+    return short | {"is_shortened": True}
+
+
+def _as_json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 # An hour, whatever a channel asks for: the queue must reach its dead letters within its retention.
 LONGEST_WAIT: Final = 3600
+# What SQS can hold a message back for at most.
+LONGEST_DELAY: Final = 900
 
 
 @dataclass(frozen=True)
@@ -65,4 +67,21 @@ class SourceQueue:
                 QueueUrl=self._queue_url,
                 ReceiptHandle=record.receipt_handle,
                 VisibilityTimeout=min(seconds, LONGEST_WAIT),
+            )
+
+
+class QueueClock:
+    """The queue as a clock: it wakes a channel by a message that it holds back."""
+
+    def __init__(self, client: "SQSClient", queue_url: str) -> None:
+        self._client = client
+        self._queue_url = queue_url
+
+    def wake(self, channel: str, seconds: int) -> None:
+        """Let a message come after so many seconds, or the most that the queue can; raises ``AwsError``."""
+        with translated(f"setting an alarm for {channel}"):
+            self._client.send_message(
+                QueueUrl=self._queue_url,
+                MessageBody=json.dumps({"wake": channel}),
+                DelaySeconds=max(0, min(seconds, LONGEST_DELAY)),
             )

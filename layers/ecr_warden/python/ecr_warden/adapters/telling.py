@@ -1,69 +1,119 @@
-"""A batch of outcomes from the queue is told, each on its own: one that fails keeps none of the others."""
+"""NotifyFunction's batches: outcomes, wake-ups of channels, and who pushed what; each on its own."""
 
+import json
 import logging
-import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from typing import Final
 
-from ecr_warden.adapters.outcome_bus import read_outcome_event
-from ecr_warden.adapters.source_queue import QueueRecord, SourceQueue
+from ecr_warden.adapters.outcome_bus import outcome_as_json, read_outcome_event
+from ecr_warden.adapters.push_parsing import parse_push
+from ecr_warden.adapters.source_queue import QueueRecord
 from ecr_warden.domain.policy import Policy
-from ecr_warden.use_cases.tell import Outages, TellPorts, Told, tell
+from ecr_warden.errors import MalformedEventError
+from ecr_warden.use_cases.deliver import deliver
+from ecr_warden.use_cases.record_push import record_push
+from ecr_warden.use_cases.tell import TellPorts, Told, arm, take
 
 logger = logging.getLogger(__name__)
-_WIDEST_SPREAD: Final = 1800
-
-
-def spread_over(receive_count: int) -> int:
-    """Give seconds by chance, in a span that doubles with each try.
-
-    All messages of a burst are told to wait as long; without this they would come back together, and use up
-    their tries against a channel that takes one a second.
-    """
-    return secrets.randbelow(min(2**receive_count, _WIDEST_SPREAD))
+# No message is begun later than this after a batch has come. The function has 90 s: one may take 50.
+_TIME: Final = timedelta(seconds=40)
+# Of a digest, this many outcomes go into one line of the log, which takes 256 KB.
+_A_LINE: Final = 50
 
 
 class Teller:
     """Tells batches by one policy."""
 
-    def __init__(
-        self,
-        policy: Policy,
-        ports: TellPorts,
-        queue: SourceQueue,
-        spread: Callable[[int], int] = spread_over,
-    ) -> None:
-        self._spread = spread
+    def __init__(self, policy: Policy, ports: TellPorts) -> None:
         self._policy = policy
         self._ports = ports
-        self._queue = queue
+        self._channels = {channel.name: channel for channel in policy.channels}
 
     def tell_batch(self, records: Iterable[QueueRecord]) -> list[str]:
-        """Tell each record's outcome; give the ids of the messages that must come again."""
-        outages = Outages()
-        return [record.message_id for record in records if not self._was_told(record, outages)]
+        """Handle each record, and tell what is due; give the ids of the messages that must come again."""
+        until = self._ports.now() + _TIME
+        failed: list[str] = []
+        asked_by: dict[str, list[str]] = {}
+        for record in records:
+            # The edge of a batch record: whatever goes wrong with one leaves it in the queue, and in the
+            # queue's dead letters at last, with the cause in the log.
+            try:
+                for name in self._channels_of(record):
+                    asked_by.setdefault(name, []).append(record.message_id)
+            except Exception:
+                logger.exception("a message was not handled", extra={"message_id": record.message_id})
+                failed.append(record.message_id)
+        while asked_by:
+            name, message_ids = next(iter(asked_by.items()))
+            del asked_by[name]
+            # Likewise: one channel's trouble is not another's.
+            try:
+                delivered = deliver(self._channels[name], policy=self._policy, ports=self._ports, until=until)
+                if delivered.next_at is not None:
+                    arm(name, delivered.next_at, self._ports)
+                if delivered.moved_to is not None:
+                    asked_by.setdefault(delivered.moved_to, []).extend(message_ids)
+            except Exception:
+                logger.exception("a channel was not told", extra={"channel": name})
+                failed += message_ids
+        return list(dict.fromkeys(failed))
 
-    def _was_told(self, record: QueueRecord, outages: Outages) -> bool:
-        # The edge of a batch record: whatever goes wrong with one leaves it in the queue, and the queue's
-        # dead letters at last, with the cause in the log.
-        try:
-            outcome = read_outcome_event(record.body)
-            told = tell(outcome, policy=self._policy, ports=self._ports, outages=outages)
-            if told.retry_after is not None:
-                self._queue.retry_in(record, told.retry_after + self._spread(record.receive_count))
-        except Exception:
-            logger.exception("an outcome was not told", extra={"message_id": record.message_id})
-            return False
-        _log(outcome.id, outcome.event_id, told)
-        return not told.failed
+    def _channels_of(self, record: QueueRecord) -> Iterable[str]:
+        """Handle one record; give the channels to look at now."""
+        body = _read(record.body)
+        if "wake" in body:
+            # A channel that is not in the policy any more tells nothing.
+            return [name for name in (body["wake"],) if name in self._channels]
+        if body.get("detail-type") == "AWS API Call via CloudTrail":
+            woken = record_push(parse_push(body), identities=self._ports.identities)
+            return [name for name in woken if name in self._channels]
+        outcome = read_outcome_event(record.body)
+        names = take(outcome, policy=self._policy, ports=self._ports, at_once=not record.receipt_handle)
+        logger.info("an outcome was taken", extra=_said(outcome_as_json(outcome)))
+        return names
 
 
-def _log(outcome_id: str, event_id: str, told: Told) -> None:
+def _read(body: str) -> Mapping[str, object]:
+    try:
+        read = json.loads(body)
+    except ValueError as error:
+        raise MalformedEventError("$", f"the message is no JSON: {error}") from error
+    if not isinstance(read, dict):
+        raise MalformedEventError("$", "expected an event")
+    return read
+
+
+def log_told(told: Told) -> None:
+    """Write what came of a message: a line, and for a digest, its outcomes in lines of their own.
+
+    The link of a digest leads to these.
+    """
     said = {
-        "outcome_id": outcome_id,
-        "event_id": event_id,
-        "told": told.told,
-        "told_before": told.before,
-        "failed": {name: str(error) for name, error in told.failed.items()},
+        "channel": told.channel,
+        "outcome_ids": [outcome.id for outcome in told.outcomes[:_A_LINE]],
+        "outcomes": len(told.outcomes),
+        "digest": told.digest,
+        "failed": None if told.error is None else str(told.error),
+        "moved_to": told.moved_to,
     }
-    logger.log(logging.WARNING if told.failed else logging.INFO, "outcome handled", extra=said)
+    if told.is_given_up:
+        logger.error("an outcome was given up", extra=said, exc_info=told.error)
+    elif told.error is not None:
+        logger.warning("a message was not told", extra=said)
+    elif told.moved_to is not None:
+        logger.warning("outcomes are told elsewhere", extra=said)
+    else:
+        logger.info("a message was told", extra=said)
+    if told.digest is not None and told.error is None:
+        for outcome in told.outcomes:
+            listed = _said(outcome_as_json(outcome))
+            logger.info("an outcome of a digest", extra=listed | {"digest": told.digest})
+
+
+def _said(outcome: Mapping[str, object]) -> dict[str, object]:
+    names = ("kind", "severity", "account", "region", "repository", "image_tag", "image_digest", "reason")
+    return {name: outcome[name] for name in names} | {
+        "outcome_id": outcome["id"],
+        "event_id": outcome["event_id"],
+    }

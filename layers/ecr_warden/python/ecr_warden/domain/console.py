@@ -1,7 +1,11 @@
 """Links into the AWS console, and ARNs."""
 
+from datetime import datetime, timedelta
+from typing import Final
 from urllib.parse import quote
 
+# A digest is listed in the log when it has been told, by then if the function's clock is a little off.
+_LOGGED_AROUND: Final = (timedelta(minutes=-5), timedelta(hours=1))
 _DOMAINS = {
     "cn-": "console.amazonaws.cn",
     "us-gov-": "console.amazonaws-us-gov.com",
@@ -25,6 +29,26 @@ def console_url(account: str, region: str, repository: str, image_digest: str | 
     if image_digest is not None:
         path += f"/_/image/{quote(image_digest, safe=':')}/details"
     return f"https://{quote(region)}.{domain}/{path}?region={quote(region)}"
+
+
+def logs_url(region: str, log_group: str, text: str, at: datetime) -> str:
+    """Link to the lines of a log that have a text and were written about a time, in CloudWatch's console."""
+    domain = _of_partition(region, _DOMAINS, "console.aws.amazon.com")
+    since, until = (int((at + span).timestamp() * 1000) for span in _LOGGED_AROUND)
+    quoted = f'"{text}"'
+    query = f"?filterPattern={_of_logs(quoted)}&start={since}&end={until}"
+    place = f"logsV2:log-groups/log-group/{_of_logs(log_group)}/log-events{_in_fragment(query)}"
+    return f"https://{quote(region)}.{domain}/cloudwatch/home?region={quote(region)}#{place}"
+
+
+def _of_logs(text: str) -> str:
+    """Encode a value as that console does in its fragment: twice, with another sign for the percent."""
+    return quote(quote(text, safe=""), safe="").replace("%", "$")
+
+
+def _in_fragment(query: str) -> str:
+    # What is encoded already has no character that is replaced here.
+    return "".join(f"${ord(sign):X}" if sign in "?=&" else sign for sign in query)
 
 
 def partition(region: str) -> str:

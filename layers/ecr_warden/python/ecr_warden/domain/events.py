@@ -57,3 +57,33 @@ class RepositoryCreation:
     creator: str | None
     registry: str
     error_code: str | None
+
+
+@dataclass(frozen=True)
+class Push:
+    """One ``PutImage`` that CloudTrail told of: who pushed an image.
+
+    Attributes
+    ----------
+    account
+        The account in whose registry the image is.
+    image_digest
+        Empty where the call failed and did not name it.
+    image_tag
+        ``None`` for an untagged push.
+    pushed_by
+        Who pushed, as people would say it; ``None`` where the event does not say.
+    error_code
+        Why the call failed, ``None`` where it did not.
+
+    """
+
+    event_id: str
+    event_time: datetime
+    account: str
+    region: str
+    repository_name: str
+    image_digest: str
+    image_tag: str | None
+    pushed_by: str | None
+    error_code: str | None

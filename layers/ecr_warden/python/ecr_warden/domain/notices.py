@@ -51,7 +51,7 @@ class Notice:
 def notice(outcome: Outcome) -> Notice:
     """Put an outcome in words."""
     return Notice(
-        headline=f"{_title(outcome)}: {_image(outcome)}",
+        headline=f"{title(outcome)}: {_image(outcome)}",
         reason=outcome.reason,
         next_step=outcome.next_step,
         facts=tuple(_facts(outcome)),
@@ -60,7 +60,8 @@ def notice(outcome: Outcome) -> Notice:
     )
 
 
-def _title(outcome: Outcome) -> str:
+def title(outcome: Outcome) -> str:
+    """Say in a few words what happened, without what it happened to."""
     if outcome.changed and outcome.kind in _QUARANTINED:
         return f"Image quarantined: {_QUARANTINED[outcome.kind]}"
     match outcome.kind:
@@ -97,6 +98,7 @@ def _facts(outcome: Outcome) -> list[tuple[str, str]]:
         ("Mode", "" if outcome.rule is None else outcome.mode.value),
         (_when(outcome.kind), outcome.event_time.isoformat()),
         ("Created by", outcome.created_by or ""),
+        ("Pushed by", outcome.pushed_by or ""),
         ("Change", some(outcome.change_ids, _CHANGES_SHOWN)),
     ]
     return [(label, value) for label, value in facts if value]

@@ -78,6 +78,8 @@ class Outcome:
         Of an image's scan: how many there are, the worst of them, and what changed.
     owner
         Whose the repository is, by its resource tag ``team`` or ``owner``.
+    pushed_by
+        Who pushed the image, where CloudTrail said so; known to who tells, not on the bus.
 
     """
 
@@ -103,6 +105,7 @@ class Outcome:
     created_by: str | None = None
     findings: FindingsSummary | None = None
     owner: str | None = None
+    pushed_by: str | None = None
 
 
 def name_of(repository: str, image_tag: str | None, image_digest: str | None) -> str:

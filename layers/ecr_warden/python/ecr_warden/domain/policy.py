@@ -1,7 +1,7 @@
 """The policy, as frozen values: what the file says, checked, with the lines that said it."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, time
 from enum import StrEnum
 
 from ecr_warden.domain.artifacts import Artifact
@@ -259,24 +259,103 @@ class TagException:
     reason: str
 
 
+class ChannelType(StrEnum):
+    """What kind of place people look at."""
+
+    SLACK = "slack"
+    SNS = "sns"
+    AMAZON_Q = "amazon-q"
+    APPRISE = "apprise"
+    WEBHOOK = "webhook"
+
+
 @dataclass(frozen=True)
 class Channel:
-    """Where people look. ``secret`` names the Secrets Manager secret of a Slack webhook's URL."""
+    """Where people look, or a machine listens.
+
+    Attributes
+    ----------
+    secret
+        The Secrets Manager secret: of an incoming webhook's URL, a Slack bot's token, an Apprise URL, a
+        webhook's URL and key. The stack's topics have none.
+    conversation
+        The Slack conversation to which a bot posts; ``None`` where an incoming webhook does.
+    mentions
+        In pairs, whom a message about an owner's images mentions: a Slack user group's or user's id.
+    fallback
+        The channel that is told instead while this one is down.
+
+    """
 
     name: str
     line: int
-    type: str
+    type: ChannelType
     secret: str | None = None
+    conversation: str | None = None
+    mentions: tuple[tuple[str, str], ...] = ()
+    fallback: str | None = None
+
+
+class Digest(StrEnum):
+    """When what is not urgent is told together."""
+
+    QUARTER_HOUR = "15m"
+    HOURLY = "hourly"
+    DAILY = "daily"
+
+
+@dataclass(frozen=True)
+class QuietHours:
+    """From when to when, every day in an IANA time zone, only what is critical is told.
+
+    Where ``start`` is later than ``end``, they last over midnight.
+    """
+
+    start: time
+    end: time
+    time_zone: str
 
 
 @dataclass(frozen=True)
 class Route:
-    """Which outcomes go to which channels; empty ``outcomes`` are all kinds."""
+    """Which outcomes go to which channels, and when.
+
+    An empty collection, and ``None``, are for all: kinds, globs of repositories, account ids, Regions,
+    owners, modes. ``excluded`` are globs of repositories that the route is not for.
+    """
 
     line: int
     to: tuple[str, ...]
     outcomes: frozenset[str] = frozenset()
     min_severity: Severity = Severity.INFO
+    repositories: tuple[str, ...] = ()
+    excluded: tuple[str, ...] = ()
+    accounts: frozenset[str] = frozenset()
+    regions: frozenset[str] = frozenset()
+    owners: frozenset[str] = frozenset()
+    mode: Mode | None = None
+    quiet_hours: QuietHours | None = None
+    digest: Digest | None = None
+
+
+@dataclass(frozen=True)
+class Messages:
+    """The policy's ``messages`` section: what is told together, and what is waited for.
+
+    Attributes
+    ----------
+    gather_seconds
+        For how long an outcome waits for others of the same push.
+    burst
+        More repositories than these that have outcomes of one kind at the same time are one message.
+    identity_wait_seconds
+        For how long, at most, an outcome of a push waits for CloudTrail to say who pushed.
+
+    """
+
+    gather_seconds: int = 60
+    burst: int = 5
+    identity_wait_seconds: int = 0
 
 
 @dataclass(frozen=True)
@@ -290,6 +369,7 @@ class Policy:
     vulnerability_exceptions: tuple[IgnoredVulnerability, ...] = ()
     channels: tuple[Channel, ...] = ()
     routes: tuple[Route, ...] = ()
+    messages: Messages = Messages()
 
     def mode_of(self, rule: Rule) -> Mode:
         """Give the mode in which a rule is: its own, or else the policy's."""

@@ -7,6 +7,7 @@ from typing import Final, Protocol
 from ecr_warden.domain.events import RepositoryCreation
 from ecr_warden.domain.exemption import EXEMPT_TAG, is_exempt
 from ecr_warden.domain.outcomes import Outcome, SettingStatus
+from ecr_warden.domain.ownership import owner_of
 from ecr_warden.domain.policy import Mode, Policy
 from ecr_warden.domain.resolution import Decided, decided_settings
 from ecr_warden.domain.settings.current import Repository
@@ -76,7 +77,7 @@ def configure_repository(
     if not decided:
         return Configured("NotJudged", f"no rule has settings for {creation.repository_name}")
     try:
-        results = _results(creation, decided, policy, ports)
+        results, owner = _results(creation, decided, policy, ports)
     except RepositoryGoneError:
         return Configured("Gone", f"the repository {creation.repository_name} does not exist any more")
     failures = [one for one in results if one.outcome.status is SettingStatus.FAILED]
@@ -85,7 +86,7 @@ def configure_repository(
     if failures and all(one.may_heal for one in failures) and delivery < _TOLD_FROM:
         # Nobody need be woken for what is well again in a few seconds.
         return Configured("Retried", f"tried again: {'; '.join(said)}", failures=said, may_heal=may_heal)
-    outcome = settings_outcome(creation, [(one.outcome, one.change_id) for one in results])
+    outcome = settings_outcome(creation, [(one.outcome, one.change_id) for one in results], owner)
     if outcome is None:
         return Configured("Compliant", _quiet_reason(results, creation))
     ports.publisher.publish(outcome)
@@ -106,18 +107,19 @@ def _results(
     decided: Mapping[str, Decided],
     policy: Policy,
     ports: ConfigurationPorts,
-) -> list[Result]:
+) -> tuple[list[Result], str | None]:
+    """Give what came of each setting, and whose the repository is, as far as its tags were read anyhow."""
     read = read_facts(ports.settings, creation.repository_name, decided)
     known = {section: one for section, one in decided.items() if section not in read.unread}
     planned = plan_settings(policy, known, creation, read.facts)
-    planned, results = _without_exempt(planned, _unread(read, decided), creation, read, ports)
+    planned, results, owner = _without_exempt(planned, _unread(read, decided), creation, read, ports)
     enforced = [one for one in planned if one.decided.mode is Mode.ENFORCE]
     to_write = [one for one in enforced if isinstance(one.plan, Put)]
     results += write_all(to_write, creation, ports, lambda one: _planned_again(one, creation, policy, ports))
     for one in planned:
         results += untouched(one)
     compliant = [one for one in enforced if isinstance(one.plan, Compliant)]
-    return [*results, *written_before(compliant, creation, ports)]
+    return [*results, *written_before(compliant, creation, ports)], owner
 
 
 def _unread(read: Read, decided: Mapping[str, Decided]) -> list[Result]:
@@ -152,15 +154,15 @@ def _without_exempt(
     creation: RepositoryCreation,
     read: Read,
     ports: ConfigurationPorts,
-) -> tuple[tuple[Planned, ...], list[Result]]:
-    """Leave out the sections from which the repository's resource tags exempt it.
+) -> tuple[tuple[Planned, ...], list[Result], str | None]:
+    """Leave out the sections from which the repository's resource tags exempt it; give its owner too.
 
     The tags are read only where anything would come of a section, so that a compliant repository costs no
     call for it. Where they cannot be read, nothing is written.
     """
     acting = [one for one in planned if isinstance(one.plan, Put | Violation)]
     if not acting and not unread:
-        return planned, []
+        return planned, [], owner_of(read.facts.resource_tags or {})
     try:
         tags = _resource_tags(read, creation, ports)
     except (AwsError, RefusedError) as error:
@@ -168,9 +170,9 @@ def _without_exempt(
         what = f"could not be judged, as the resource tag {EXEMPT_TAG} could not be read: {error}"
         may_heal = not isinstance(error, RefusedError)
         unknown = [failed(one, f"{one.setting.section} {what}", may_heal=may_heal) for one in acting]
-        return idle, [*unread, *unknown]
+        return idle, [*unread, *unknown], None
     judged = tuple(one for one in planned if not is_exempt(tags, one.setting.section))
-    return judged, [one for one in unread if not is_exempt(tags, one.setting.section)]
+    return judged, [one for one in unread if not is_exempt(tags, one.setting.section)], owner_of(tags)
 
 
 def _resource_tags(read: Read, creation: RepositoryCreation, ports: ConfigurationPorts) -> Mapping[str, str]:

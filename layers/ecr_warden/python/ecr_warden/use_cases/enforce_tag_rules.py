@@ -6,6 +6,7 @@ from typing import Protocol, assert_never
 from ecr_warden.domain.events import ImageAction
 from ecr_warden.domain.exemption import EXEMPT_TAG, is_exempt
 from ecr_warden.domain.outcomes import Outcome, OutcomeKind, outcome_id
+from ecr_warden.domain.ownership import owner_of
 from ecr_warden.domain.policy import Lifecycle, Mode, Policy, Severity, TagAction
 from ecr_warden.domain.resolution import resolve
 from ecr_warden.domain.tag_rules import Allowed, NotJudged, Violation, judge_push
@@ -48,8 +49,11 @@ def enforce_tag_rules(push: ImageAction, *, policy: Policy, ports: EnforcementPo
         if push.action_type not in KNOWN_ACTION_TYPES:
             ports.metrics.count("UnknownActionTypes")
         return Handled(decision)
+    owner = None
     try:
-        if is_exempt(ports.registry.resource_tags(push.repository_name), "tags"):
+        resource_tags = ports.registry.resource_tags(push.repository_name)
+        owner = owner_of(resource_tags)
+        if is_exempt(resource_tags, "tags"):
             return Handled(Allowed(f"the repository's resource tag {EXEMPT_TAG} exempts it from tag rules"))
         acted = _act(push, decision, ports, policy)
     except RepositoryGoneError:
@@ -59,7 +63,7 @@ def enforce_tag_rules(push: ImageAction, *, policy: Policy, ports: EnforcementPo
             next_step="Nothing is left to do.",
             is_gone=True,
         )
-    outcome = _outcome(push, decision, _with_expiry(acted, push, policy))
+    outcome = replace(_outcome(push, decision, _with_expiry(acted, push, policy)), owner=owner)
     ports.publisher.publish(outcome)
     _count(decision, acted, ports.metrics)
     return Handled(decision, outcome)

@@ -12,6 +12,7 @@ from ecr_warden.domain.exemption import is_exempt
 from ecr_warden.domain.finding_summary import FindingChanges
 from ecr_warden.domain.images import StoredImage
 from ecr_warden.domain.outcomes import Outcome
+from ecr_warden.domain.ownership import owner_of
 from ecr_warden.domain.policy import Mode, Policy, ScanAction
 from ecr_warden.domain.previous_image import previous_image
 from ecr_warden.domain.resolution import SCAN_GATE, resolve
@@ -27,7 +28,6 @@ from ecr_warden.use_cases.scan_actions import (
     act_and_publish,
     archived,
     exempt,
-    owner_of,
 )
 from ecr_warden.use_cases.scan_evidence import Evidence, Quiet, read_scan, weigh
 from ecr_warden.use_cases.tell_not_scanned import tell_coverage, tell_failed_scan

@@ -1,6 +1,5 @@
 """What was decided about an image's scan is acted on, and published."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
@@ -12,7 +11,6 @@ from ecr_warden.ports import OutcomePorts, Registry, ScanStates
 from ecr_warden.use_cases.quarantine_image import Quarantined, QuarantinePorts, Wanted, quarantine_image
 from ecr_warden.use_cases.scan_evidence import ARCHIVED, EvidencePorts
 
-_OWNER_TAGS: Final = ("team", "owner")
 # Kinds that are only told, whatever the rule asks for.
 _NEVER_ACTED_ON: Final = frozenset({OutcomeKind.IMAGE_RECOVERED})
 
@@ -46,11 +44,6 @@ def archived() -> Judged:
 def exempt() -> Judged:
     """Say that the image's repository is exempt."""
     return Judged("Exempt", f"the resource tag {EXEMPT_TAG} exempts the repository from {SCAN_GATE}")
-
-
-def owner_of(resource_tags: Mapping[str, str]) -> str | None:
-    """Tell whose a repository is, by the first of its resource tags that says so."""
-    return next((resource_tags[name] for name in _OWNER_TAGS if resource_tags.get(name)), None)
 
 
 def act_and_publish(decided: Outcome, ports: JudgingPorts, wanted: Wanted) -> Outcome:

@@ -36,11 +36,14 @@ _SAID: Final = {
 
 
 def settings_outcome(
-    creation: RepositoryCreation, results: Sequence[tuple[SettingOutcome, str | None]]
+    creation: RepositoryCreation,
+    results: Sequence[tuple[SettingOutcome, str | None]],
+    owner: str | None = None,
 ) -> Outcome | None:
     """Give the one outcome about a repository, or ``None`` where nothing is to be told.
 
-    ``results`` has each setting's outcome with the id of its journal entry, if it has one.
+    ``results`` has each setting's outcome with the id of its journal entry, if it has one; ``owner`` is whose
+    the repository is, where that is known.
     """
     found = [one for one, _ in results]
     statuses = {one.status for one in found}
@@ -76,6 +79,7 @@ def settings_outcome(
         change_ids=tuple(entry for _, entry in results if entry is not None),
         settings=tuple(found),
         created_by=creation.creator,
+        owner=owner,
     )
 
 

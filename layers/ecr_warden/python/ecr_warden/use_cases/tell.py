@@ -1,98 +1,158 @@
-"""An outcome is told in every channel that the policy's routes name, once in each."""
+"""An outcome comes to wait in each channel that the policy's routes name, until it is told there."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from math import ceil
+from typing import Final
 
-from ecr_warden.domain.outcomes import Outcome
+from ecr_warden.domain.outcomes import Outcome, OutcomeKind
 from ecr_warden.domain.policy import Channel as ChannelOfPolicy
-from ecr_warden.domain.policy import Policy
-from ecr_warden.domain.routing import channels_for
-from ecr_warden.errors import ChannelError
-from ecr_warden.ports import Channel, Claim, Deliveries, Metrics
+from ecr_warden.domain.policy import ChannelType, Policy
+from ecr_warden.domain.routing import Routed, routed
+from ecr_warden.domain.schedule import due
+from ecr_warden.domain.waiting import Waiting
+from ecr_warden.ports import Channel, DeadLetters, Identities, Metrics, Outbox, WakeUps
 
-
-@dataclass
-class Outages:
-    """Channels that hung or asked for a pause within one batch; what follows does not knock again."""
-
-    until_retry: dict[str, ChannelError] = field(default_factory=dict)
+# SQS delays a message by no more.
+LONGEST_DELAY: Final = timedelta(minutes=15)
+# An alarm that is so much over will not ring any more: whoever was to be woken is gone.
+_LOST: Final = timedelta(minutes=15)
+# What a push leads to; of others, who pushed says nothing.
+_OF_PUSHES: Final = frozenset(
+    {
+        OutcomeKind.TAG_VIOLATION,
+        OutcomeKind.IMAGE_VULNERABLE,
+        OutcomeKind.SCAN_FAILED,
+        OutcomeKind.IMAGE_NOT_SCANNED,
+    }
+)
 
 
 @dataclass(frozen=True)
 class Told:
-    """The channels that were told now, had been told before, and those where it failed."""
+    """What came of a message: its outcomes told, or not, and why.
 
-    told: tuple[str, ...] = ()
-    before: tuple[str, ...] = ()
-    failed: Mapping[str, ChannelError] = field(default_factory=dict)
+    Attributes
+    ----------
+    digest
+        The id under which the outcomes of a digest are listed; ``None`` of other messages.
+    error
+        Why it was not told.
+    is_given_up
+        Whether nobody will try again: it is in the dead letters.
+    moved_to
+        The channel that is to tell it instead.
 
-    @property
-    def retry_after(self) -> int | None:
-        """Give the longest pause that a channel asked for, in seconds."""
-        return max((error.retry_after for error in self.failed.values() if error.retry_after), default=None)
+    """
+
+    channel: str
+    outcomes: tuple[Outcome, ...]
+    digest: str | None = None
+    error: Exception | None = None
+    is_given_up: bool = False
+    moved_to: str | None = None
 
 
 @dataclass(frozen=True)
 class TellPorts:
-    """What telling needs. ``channel`` builds a channel when it is first needed."""
+    """What telling needs.
+
+    Attributes
+    ----------
+    channel
+        Builds a channel, or gives the one that is built.
+    link
+        Gives where the outcomes of a digest are listed, by its id and the time.
+    said
+        Is given what came of each message.
+    jitter
+        Takes the longest of a time in seconds, and gives one up to it by chance.
+    new_holder
+        Gives a name that nobody has, for who tells.
+
+    """
 
     channel: Callable[[ChannelOfPolicy], Channel]
-    deliveries: Deliveries
+    outbox: Outbox
+    wake_ups: WakeUps
+    dead_letters: DeadLetters
+    identities: Identities
     metrics: Metrics
-    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    link: Callable[[str, datetime], str]
+    said: Callable[[Told], None]
+    now: Callable[[], datetime]
+    pause: Callable[[float], None]
+    jitter: Callable[[float], float]
+    new_holder: Callable[[], str]
 
 
-def tell(outcome: Outcome, *, policy: Policy, ports: TellPorts, outages: Outages) -> Told:
-    """Tell an outcome in each of its channels; a channel that fails does not keep the others from it.
+def take(outcome: Outcome, *, policy: Policy, ports: TellPorts, at_once: bool = False) -> tuple[str, ...]:
+    """Let an outcome wait in each of its channels, and see to it that somebody tells it there.
+
+    With ``at_once`` it is due in all of them now. It may be taken any number of times.
+
+    Returns
+    -------
+    tuple[str, ...]
+        The channels in which it is due now, for the caller to tell.
 
     Raises
     ------
     AwsError
-        Where the record of deliveries did not answer.
+        Where a table or the queue did not answer well: take it again.
 
     """
-    told: list[str] = []
-    before: list[str] = []
-    failed: dict[str, ChannelError] = {}
-    for channel in channels_for(policy, outcome):
-        try:
-            was_told_before = _tell_in(channel, outcome, ports, outages)
-        except ChannelError as error:
-            ports.metrics.count("MessagesFailed", channel=channel.name)
-            failed[channel.name] = error
+    due_now = []
+    for route in routed(policy, outcome):
+        now = ports.now()
+        waiting = _waiting(outcome, route, policy, ports, now)
+        if at_once:
+            waiting = Waiting(outcome, since=now, due=now)
+        name = route.channel.name
+        at = ports.outbox.put(name, waiting)
+        if at is None:
             continue
-        (before if was_told_before else told).append(channel.name)
-    return Told(tuple(told), tuple(before), failed)
+        if waiting.identity_until is not None:
+            ports.identities.want(outcome, name)
+        if at_once or at <= now:
+            due_now.append(name)
+        else:
+            arm(name, at, ports)
+    return tuple(due_now)
 
 
-def _tell_in(channel: ChannelOfPolicy, outcome: Outcome, ports: TellPorts, outages: Outages) -> bool:
-    """Tell in one channel, unless that is done; give whether it was."""
-    if (error := outages.until_retry.get(channel.name)) is not None:
-        raise error
-    match ports.deliveries.claim(outcome.id, channel.name):
-        case Claim.TOLD:
-            return True
-        case Claim.HELD:
-            raise ChannelError(f"{channel.name}: another delivery of this outcome is under way")
-        case Claim.MINE:
-            _send(channel, outcome, ports, outages)
-    return False
+def arm(channel: str, at: datetime, ports: TellPorts) -> None:
+    """See to it that a channel is woken at a time, or before it."""
+    now = ports.now()
+    at = min(at, now + LONGEST_DELAY)
+    alarm = ports.outbox.alarm(channel)
+    if alarm is not None and now - _LOST < alarm <= at:
+        return
+    # First the message, then the note of it: one message too many does no harm, one too few does.
+    ports.wake_ups.wake(channel, max(ceil((at - now).total_seconds()), 0))
+    ports.outbox.set_alarm(channel, at)
 
 
-def _send(channel: ChannelOfPolicy, outcome: Outcome, ports: TellPorts, outages: Outages) -> None:
-    try:
-        ports.channel(channel).send(outcome)
-    except ChannelError as error:
-        if error.surely_failed:
-            ports.deliveries.release(outcome.id, channel.name)
-        # One that hangs would use up the function's time, message by message.
-        if error.retry_after or not error.surely_failed:
-            outages.until_retry[channel.name] = error
-        raise
-    ports.deliveries.told(outcome.id, channel.name)
-    ports.metrics.count("MessagesSent", channel=channel.name)
-    # CloudTrail tells of a new repository minutes later: that would hide how late pushes are told.
-    if outcome.image_digest is not None:
-        late = ports.now() - outcome.event_time
-        ports.metrics.milliseconds("PushToMessageLatency", late.total_seconds() * 1000)
+def _waiting(outcome: Outcome, route: Routed, policy: Policy, ports: TellPorts, now: datetime) -> Waiting:
+    told_at = due(route, outcome.severity, now, policy.messages.gather_seconds)
+    return Waiting(
+        outcome,
+        since=now,
+        due=told_at.at,
+        is_held=told_at.is_held,
+        identity_until=_identity_until(outcome, route, policy, ports, now),
+    )
+
+
+def _identity_until(
+    outcome: Outcome, route: Routed, policy: Policy, ports: TellPorts, now: datetime
+) -> datetime | None:
+    """Wait for who pushed where it is asked for, not known, and may come to be known."""
+    seconds = policy.messages.identity_wait_seconds
+    is_for_people = route.channel.type is not ChannelType.WEBHOOK
+    if not (seconds and is_for_people and outcome.kind in _OF_PUSHES and outcome.image_digest):
+        return None
+    if ports.identities.found([outcome]) or not ports.identities.expects(outcome.account, outcome.region):
+        return None
+    return now + timedelta(seconds=seconds)

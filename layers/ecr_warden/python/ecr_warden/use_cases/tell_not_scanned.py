@@ -7,6 +7,7 @@ from ecr_warden.domain.exemption import is_exempt
 from ecr_warden.domain.findings import Scan
 from ecr_warden.domain.images import INDEX_TYPES, StoredImage
 from ecr_warden.domain.outcomes import OutcomeKind
+from ecr_warden.domain.ownership import owner_of
 from ecr_warden.domain.policy import ScanAction, Severity
 from ecr_warden.domain.resolution import SCAN_GATE
 from ecr_warden.domain.scan_events import ImageScan, ScanCoverage, ScanEvent
@@ -20,7 +21,6 @@ from ecr_warden.use_cases.scan_actions import (
     act_and_publish,
     archived,
     exempt,
-    owner_of,
 )
 
 # Why Inspector does not scan an image though nothing is wrong, or not for long.

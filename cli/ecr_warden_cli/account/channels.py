@@ -1,0 +1,93 @@
+"""What waits in each channel of a deployed stack, and why it is not told yet."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from ecr_warden.adapters.aws import translated
+from ecr_warden.adapters.event_fields import printable
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+# What the outbox calls its items: ``waiting DUE OUTCOME`` for what waits, and one for how the channel does.
+_WAITING: Final = "waiting"
+_STATE: Final = "state"
+
+
+@dataclass
+class ChannelReport:
+    """How a channel does.
+
+    Attributes
+    ----------
+    waiting, overdue
+        How many outcomes wait to be told there, and how many of them should have been told by now.
+    first_due
+        When the first of them is or was due.
+    failures
+        How often in a row the channel failed; ``last_error`` says why, ``next_try`` when it is tried again.
+
+    """
+
+    name: str
+    waiting: int = 0
+    overdue: int = 0
+    first_due: datetime | None = None
+    failures: int = 0
+    next_try: datetime | None = None
+    last_error: str = ""
+
+    @property
+    def is_worth_showing(self) -> bool:
+        """Tell whether anything waits there, or fails."""
+        return bool(self.waiting or self.failures)
+
+
+@dataclass
+class _Reports:
+    now: datetime
+    by_name: dict[str, ChannelReport] = field(default_factory=dict)
+
+    def add(self, item: dict[str, Any]) -> None:
+        """Note one item of the outbox."""
+        name = item["channel"]["S"]
+        report = self.by_name.setdefault(name, ChannelReport(printable(name)))
+        kind, _, rest = item["item"]["S"].partition(" ")
+        if kind == _WAITING:
+            due = datetime.fromisoformat(rest.partition(" ")[0])
+            report.waiting += 1
+            report.overdue += due < self.now
+            report.first_due = due if report.first_due is None else min(report.first_due, due)
+        elif kind == _STATE:
+            report.failures = int(item.get("failures", {"N": "0"})["N"])
+            report.last_error = printable(item.get("last_error", {"S": ""})["S"])
+            next_try = item.get("next_try", {}).get("S")
+            report.next_try = None if next_try is None else datetime.fromisoformat(next_try)
+
+
+def channel_reports(client: "DynamoDBClient", table_name: str, now: datetime) -> tuple[ChannelReport, ...]:
+    """Tell how each channel does, by name; raises ``AwsError``."""
+    reports = _Reports(now)
+    for item in _items(client, table_name):
+        reports.add(item)
+    return tuple(report for _, report in sorted(reports.by_name.items()))
+
+
+def _items(client: "DynamoDBClient", table_name: str) -> Iterator[dict[str, Any]]:
+    """Give the items without what is large in them; the table has no list of its channels."""
+    start: dict[str, Any] = {}
+    while True:
+        with translated(f"reading what waits in {table_name}"):
+            answer = client.scan(
+                TableName=table_name,
+                ConsistentRead=True,
+                ProjectionExpression="channel, #item, failures, next_try, last_error",
+                ExpressionAttributeNames={"#item": "item"},
+                **start,
+            )
+        yield from answer["Items"]
+        if not answer.get("LastEvaluatedKey"):
+            return
+        start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
