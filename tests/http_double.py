@@ -66,7 +66,7 @@ class Server:
 
 
 @contextmanager
-def http_server(*answers, usual=None, certificate=None):
+def http_server(*answers, usual=None, certificate=None, host="127.0.0.1"):
     """Run a server on a free port; with a certificate's file, which has its key as well, one of https."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -101,7 +101,7 @@ def http_server(*answers, usual=None, certificate=None):
         def handle_error(self, *_):
             """Say nothing: a client that does not trust the certificate hangs up."""
 
-    with Http(("127.0.0.1", 0), Handler) as http:
+    with Http((host, 0), Handler) as http:
         scheme = "http"
         if certificate is not None:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

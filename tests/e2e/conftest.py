@@ -7,9 +7,11 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import boto3
 import pytest
+import yaml
 from botocore.config import Config
 
 from ecr_warden_cli.local.subjects import subjects_of
@@ -22,6 +24,8 @@ EVENTS = sorted(
     path for kind in ("image", "referrer") for path in (ROOT / "events").glob(f"ecr_{kind}_action_*.json")
 )
 SECONDS = 300
+BIN = Path(sys.executable).parent
+KEYS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "AWS_DEFAULT_REGION": "us-east-1"}
 
 
 def sample(name, repository=None):
@@ -31,6 +35,13 @@ def sample(name, repository=None):
         return json.loads(text)
     (subject,) = subjects_of(json.loads(text))
     return json.loads(text.replace(subject.repository, repository)) | {"id": f"e2e-{repository}"}
+
+
+def outcome(repository, **detail):
+    """Give an outcome's event as it is on the bus, of a push into a repository."""
+    event = sample("ecr_warden_outcome_tag_violation")
+    event["detail"] |= {"id": f"outcome-{repository}", "repository": repository, **detail}
+    return event
 
 
 TEN_CRITICALS = sample("ecr_image_scan_complete", "e2e/scan/quarantine")
@@ -62,9 +73,7 @@ def _sam_local(command, *arguments):
     environment = {
         **os.environ,
         "SAM_CLI_TELEMETRY": "0",
-        "AWS_ACCESS_KEY_ID": "local",
-        "AWS_SECRET_ACCESS_KEY": "local",
-        "AWS_DEFAULT_REGION": "us-east-1",
+        **KEYS,
     }
     return parts, environment
 
@@ -107,9 +116,17 @@ class Local:
 
     def __init__(self, ready):
         self.url = ready["endpoint_url"]
+        self.host = urlsplit(self.url).hostname
         self.ecr = self.client("ecr")
+        resources = self.client("cloudformation").describe_stack_resources(StackName="ecr-warden")
+        self._physical = {
+            resource["LogicalResourceId"]: resource["PhysicalResourceId"]
+            for resource in resources["StackResources"]
+        }
         self._outcomes = []
-        self._heard = []
+        self._wake_ups = []
+        self._published = _Subscriber(self, self._physical["OutcomeTopic"])
+        self._chat = _Subscriber(self, self._physical["ChatTopic"])
 
     def client(self, service):
         return _client(service, self.url)
@@ -126,24 +143,71 @@ class Local:
 
     def items(self, table):
         """Give what a table of the stack has, its values without their types."""
-        dynamodb = self.client("dynamodb")
-        (name,) = [name for name in dynamodb.list_tables()["TableNames"] if f"-{table}-" in name]
-        items = dynamodb.scan(TableName=name)["Items"]
+        items = self.client("dynamodb").scan(TableName=self._physical[table])["Items"]
         return [{key: next(iter(value.values())) for key, value in item.items()} for item in items]
 
     def outcomes(self, **fields):
         """Give the events in NotifyQueue, since the beginning, whose outcomes have these fields."""
-        sqs = self.client("sqs")
-        (url,) = [url for url in sqs.list_queues()["QueueUrls"] if "-NotifyQueue-" in url]
-        self._outcomes += [json.loads(body) for body in _taken(sqs, url)]
+        self._read_notify_queue()
         return [event for event in self._outcomes if event["detail"].items() >= fields.items()]
 
-    def heard(self, word):
-        """Give the messages with a word that people got, since the beginning."""
-        sqs = self.client("sqs")
-        bodies = _taken(sqs, sqs.get_queue_url(QueueName="ecr-warden-local-people")["QueueUrl"])
-        self._heard += [json.loads(body)["Message"] for body in bodies]
-        return [message for message in self._heard if word in message]
+    def wake_up(self, channel):
+        """Wait for the message that wakes a channel; give it, and the seconds for which it was held back."""
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            self._read_notify_queue()
+            for place, (body, delay) in enumerate(self._wake_ups):
+                if body["wake"] == channel:
+                    del self._wake_ups[place]
+                    return body, delay
+            time.sleep(0.05)
+        return pytest.fail(f"nothing wakes {channel}")
+
+    def _read_notify_queue(self):
+        for message in _taken(self.client("sqs"), self._physical["NotifyQueue"]):
+            body = json.loads(message["Body"])
+            if "wake" in body:
+                sent, came = (
+                    int(message["Attributes"][name]) / 1000
+                    for name in ("SentTimestamp", "ApproximateFirstReceiveTimestamp")
+                )
+                self._wake_ups.append((body, came - sent))
+            else:
+                self._outcomes.append(body)
+
+    def published(self, word):
+        """Give what with a word was published for machines, since the beginning, by a subscriber's queue."""
+        return self._published.heard(word)
+
+    def chat(self, word):
+        """Give the texts with a word that people read in their chat, since the beginning."""
+        return [said["content"]["description"] for said in self._chat.heard(word)]
+
+    def deliveries(self, outcome_id):
+        """Give what became of an outcome in each of its channels."""
+        items = self.items("DeliveryTable")
+        return {item["channel"]: item["status"] for item in items if item["outcome_id"] == outcome_id}
+
+    def waiting(self, channel):
+        """Give what waits in a channel, as NotifyFunction keeps it."""
+        items = self.items("OutboxTable")
+        return [item["waiting"] for item in items if item["channel"] == channel and "waiting" in item]
+
+    def secret(self, name):
+        """Give what a secret holds."""
+        return self.client("secretsmanager").get_secret_value(SecretId=name)["SecretString"]
+
+    def redrive(self, *arguments):
+        """Give what `ecr-warden redrive` prints, run on this AWS."""
+        environment = {**os.environ, **KEYS, "AWS_ENDPOINT_URL": self.url}
+        return subprocess.run(
+            [BIN / "ecr-warden", "redrive", *arguments],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        ).stdout
 
     def invoke(self, function, event):
         """Give what the function answers, or the error object of the Lambda runtime."""
@@ -164,17 +228,38 @@ class Local:
 
 
 def _taken(sqs, url):
-    """Take all messages out of a queue, and give their bodies."""
-    while got := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+    """Take all messages out of a queue, and give them."""
+    while got := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, AttributeNames=["All"]).get(
+        "Messages"
+    ):
         for message in got:
             sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-            yield message["Body"]
+            yield message
+
+
+class _Subscriber:
+    """A queue that subscribes to a topic."""
+
+    def __init__(self, local, topic_arn):
+        self._sqs = local.client("sqs")
+        self._url = self._sqs.create_queue(QueueName=f"e2e-{topic_arn.rpartition(':')[2]}"[:80])["QueueUrl"]
+        arn = self._sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=["QueueArn"])["Attributes"][
+            "QueueArn"
+        ]
+        local.client("sns").subscribe(TopicArn=topic_arn, Protocol="sqs", Endpoint=arn)
+        self._heard = []
+
+    def heard(self, word):
+        """Give the messages with a word that came, since the beginning."""
+        self._heard += [json.loads(message["Body"])["Message"] for message in _taken(self._sqs, self._url)]
+        return [json.loads(message) for message in self._heard if word in message]
 
 
 class Warm:
     """Functions of `sam local start-lambda`: their containers stay, and are started once."""
 
-    def __init__(self, url):
+    def __init__(self, url, log):
+        self._log = log
         patient = Config(read_timeout=SECONDS, retries={"total_max_attempts": 1})
         self._client = _client("lambda", url, config=patient)
 
@@ -183,13 +268,22 @@ class Warm:
         answer = self._client.invoke(FunctionName=function, Payload=json.dumps(event))
         return json.loads(answer["Payload"].read())
 
-    def tell(self, outcomes):
+    def log(self):
+        """Give all that the containers logged."""
+        return self._log.read_text()
+
+    def deliver(self, bodies):
         """Give NotifyFunction a batch of what was in NotifyQueue."""
         records = [
-            {"messageId": str(number), "receiptHandle": str(number), "body": json.dumps(outcome)}
-            for number, outcome in enumerate(outcomes)
+            {"messageId": str(number), "receiptHandle": str(number), "body": json.dumps(body)}
+            for number, body in enumerate(bodies)
         ]
         assert self.invoke("NotifyFunction", {"Records": records}) == {"batchItemFailures": []}
+
+    def tell(self, outcomes):
+        """Give NotifyFunction events of outcomes by themselves, as people do: they are told at once."""
+        for outcome in outcomes:
+            assert self.invoke("NotifyFunction", outcome) == {"batchItemFailures": []}
 
 
 @pytest.fixture(scope="session")
@@ -204,7 +298,7 @@ def local(request, tmp_path_factory):
         path.write_text(json.dumps(event))
     command = [
         *(
-            Path(sys.executable).parent / "ecr-warden",
+            BIN / "ecr-warden",
             "local",
             "--json",
             "--no-react",
@@ -218,9 +312,21 @@ def local(request, tmp_path_factory):
     ]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         try:
-            yield Local(json.loads(process.stdout.readline()))
+            ready = json.loads(process.stdout.readline())
+            _leave_time_zones_to_the_layer()
+            yield Local(ready)
         finally:
             process.terminate()
+
+
+def _leave_time_zones_to_the_layer():
+    """Hide the zones that an image may have of its own: Lambda's has none that one could rely on."""
+    path = BUILD / "local.yaml"
+    template = yaml.safe_load(path.read_text())
+    template["Resources"]["NotifyFunction"]["Properties"]["Environment"]["Variables"]["PYTHONTZPATH"] = (
+        "/nowhere"
+    )
+    path.write_text(yaml.safe_dump(template, sort_keys=False))
 
 
 @pytest.fixture(scope="session")
@@ -236,7 +342,7 @@ def warm(local, tmp_path_factory):
     ):
         try:
             _wait_for(process, port, log)
-            yield Warm(f"http://127.0.0.1:{port}")
+            yield Warm(f"http://127.0.0.1:{port}", log)
         finally:
             # It takes its containers with it.
             process.terminate()

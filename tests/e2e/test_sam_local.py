@@ -2,7 +2,7 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import EVENTS
+from conftest import EVENTS, sample
 
 from ecr_warden.adapters.eventbridge import parse_image_action
 from ecr_warden.domain.tag_rules import Violation, judge_push
@@ -15,8 +15,7 @@ def policy():
 
 
 def push(local, repository, tag, seed):
-    """Push an image, and give the event that ECR would send of it."""
-    local.ecr.create_repository(repositoryName=repository)
+    """Push an image into a repository that is there, and give the event that ECR would send of it."""
     manifest = json.dumps(
         {
             "schemaVersion": 2,
@@ -37,9 +36,10 @@ def push(local, repository, tag, seed):
 
 
 @pytest.mark.parametrize("path", EVENTS, ids=lambda path: path.stem)
-def test_every_image_action_is_handled_in_a_container(local, policy, path):
+def test_every_image_action_is_handled_in_a_container(local, warm, policy, path):
+    assert local.url
     event = json.loads(path.read_text())
-    answer = local.invoke("ImageActionFunction", event)
+    answer = warm.invoke("ImageActionFunction", event)
     decision = judge_push(parse_image_action(event), policy)
     assert answer["decision"] == type(decision).__name__
     if isinstance(decision, Violation):
@@ -49,26 +49,34 @@ def test_every_image_action_is_handled_in_a_container(local, policy, path):
         assert answer["reason"] == decision.reason
 
 
-def test_a_denied_push_is_quarantined_and_told_by_the_containers(local):
-    event = push(local, "e2e/app", "latest", "1")
-    answer = local.invoke("ImageActionFunction", event)
-    assert answer["decision"] == "Violation"
+def test_what_one_push_led_to_is_quarantined_and_told_in_one_message_by_the_containers(local, warm):
+    tags = ("latest", "nightly")
+    local.ecr.create_repository(repositoryName="e2e/app")
+    for tag in tags:
+        event = push(local, "e2e/app", tag, "1")
+        assert warm.invoke("ImageActionFunction", event)["decision"] == "Violation"
     digest = event["detail"]["image-digest"]
-    kept_as = f"quarantine-{digest.removeprefix('sha256:')[:12]}-latest"
-    assert local.tags("e2e/app") == {digest: [kept_as]}
-    (outcome,) = local.outcomes(repository="e2e/app")
-    record = {"messageId": "1", "receiptHandle": "1", "body": json.dumps(outcome)}
-    # Lambda may hand over the same batch twice: nobody hears it again.
+    kept_as = [f"quarantine-{digest.removeprefix('sha256:')[:12]}-{tag}" for tag in tags]
+    assert local.tags("e2e/app") == {digest: kept_as}
+    outcomes = local.outcomes(repository="e2e/app")
+    assert [outcome["detail"]["image_tag"] for outcome in outcomes] == list(tags)
+    # Lambda may hand over the same batch twice: nobody hears it twice.
     for _ in range(2):
-        assert local.invoke("NotifyFunction", {"Records": [record]}) == {"batchItemFailures": []}
-        (told,) = local.heard("e2e/app")
-        assert kept_as in told
+        warm.deliver(outcomes)
+    assert local.published("e2e/app") == local.chat("e2e/app") == []
+    wake_ups = [local.wake_up(channel)[0] for channel in ("ops", "chat")]
+    for _ in range(2):
+        warm.deliver(wake_ups)
+        (published,) = local.published("e2e/app")
+        assert [outcome["image_tag"] for outcome in published["outcomes"]] == list(tags)
+        (said,) = local.chat("e2e/app")
+        assert all(tag in said for tag in kept_as)
 
 
-def test_a_malformed_event_fails_in_its_container_and_names_the_field(local):
-    event = push(local, "e2e/malformed", "latest", "2")
+def test_a_malformed_event_fails_in_its_container_and_names_the_field(warm):
+    event = sample("ecr_image_action_push")
     del event["detail"]["image-digest"]
-    answer = local.invoke("ImageActionFunction", event)
+    answer = warm.invoke("ImageActionFunction", event)
     assert answer["errorType"] == "MalformedEventError"
     assert "detail.image-digest" in answer["errorMessage"]
 
@@ -83,11 +91,11 @@ def creation(name, sample="eventbridge_cloudtrail_CreateRepository"):
 
 
 @pytest.mark.parametrize("shape", ["", "_service_event"])
-def test_a_new_repository_is_configured_in_a_container(local, shape):
+def test_a_new_repository_is_configured_in_a_container(local, warm, shape):
     name = f"e2e/new/app{shape.replace('_', '-')}"
     local.ecr.create_repository(repositoryName=name)
     batch = creation(name, f"eventbridge_cloudtrail_CreateRepository{shape}")
-    answer = local.invoke("RepositoryCreatedFunction", batch)
+    answer = warm.invoke("RepositoryCreatedFunction", batch)
     assert answer["batchItemFailures"] == []
     assert [one["decision"] for one in answer["decisions"]] == ["configured"]
     (found,) = local.ecr.describe_repositories(repositoryNames=[name])["repositories"]
@@ -99,21 +107,21 @@ def test_a_new_repository_is_configured_in_a_container(local, shape):
     assert rule["repositoryFilters"] == [{"filter": "e2e/new/", "filterType": "PREFIX_MATCH"}]
     # Delivered again, it finds all done, and tells it under the same id: so nobody hears it twice.
     (first,) = answer["decisions"]
-    (again,) = local.invoke("RepositoryCreatedFunction", batch)["decisions"]
+    (again,) = warm.invoke("RepositoryCreatedFunction", batch)["decisions"]
     assert again["outcome_id"] == first["outcome_id"]
     assert "lifecycle as the policy wants it" in again["reason"]
 
 
-def test_a_creation_that_failed_or_names_nothing_is_handled_in_a_container(local):
+def test_a_creation_that_failed_or_names_nothing_is_handled_in_a_container(warm):
     failed = creation("e2e/new/never")
     event = json.loads(failed["Records"][0]["body"])
     event["detail"]["errorCode"] = "AccessDenied"
     failed["Records"][0]["body"] = json.dumps(event)
-    (decision,) = local.invoke("RepositoryCreatedFunction", failed)["decisions"]
+    (decision,) = warm.invoke("RepositoryCreatedFunction", failed)["decisions"]
     assert decision["decision"] == "NotJudged"
     event["detail"] |= {"errorCode": None, "requestParameters": None}
     failed["Records"][0]["body"] = json.dumps(event)
-    answer = local.invoke("RepositoryCreatedFunction", failed)
+    answer = warm.invoke("RepositoryCreatedFunction", failed)
     assert answer["batchItemFailures"] == [{"itemIdentifier": "1"}]
     assert answer["failures"][0]["type"] == "MalformedEventError"
 
@@ -127,9 +135,21 @@ def test_a_creation_that_failed_or_names_nothing_is_handled_in_a_container(local
         ("eventbridge_cloudtrail_CreateRepository_failed", "NotJudged"),
     ],
 )
-def test_a_sample_event_is_handled_as_people_give_it_to_sam_local_invoke(local, name, decision):
-    event = json.loads((Path(__file__).parents[2] / "events" / f"{name}.json").read_text())
-    answer = local.invoke("RepositoryCreatedFunction", event)
+def test_every_sample_of_a_creation_is_handled_in_a_container(warm, name, decision):
+    answer = warm.invoke("RepositoryCreatedFunction", sample(name))
     # The repositories of the sample events are not in this account.
     assert [one["decision"] for one in answer["decisions"]] == [decision]
     assert answer["batchItemFailures"] == []
+
+
+def test_sample_events_are_handled_as_people_give_them_to_sam_local_invoke(local):
+    answer = local.invoke("ImageActionFunction", sample("ecr_image_action_push_untagged"))
+    assert answer["decision"] == "NotJudged"
+    failed = sample("eventbridge_cloudtrail_CreateRepository_failed")
+    (decision,) = local.invoke("RepositoryCreatedFunction", failed)["decisions"]
+    assert decision["decision"] == "NotJudged"
+    told = sample("ecr_warden_outcome_tag_violation")
+    assert local.invoke("NotifyFunction", told) == {"batchItemFailures": []}
+    # Whoever gives it an outcome waits for no other of the same push.
+    (published,) = local.published(told["detail"]["id"])
+    assert published["outcomes"] == [told["detail"]]

@@ -49,7 +49,7 @@ def check_sample(local, warm, function, name, expected):
     assert answer.get("outcome_id") == (ids[0] if ids else None)
     if outcomes:
         warm.tell(outcomes)
-    assert [len(local.heard(one)) for one in ids] == [1] * len(kinds)
+    assert [len(local.published(one)) for one in ids] == [1] * len(kinds)
 
 
 @pytest.mark.parametrize("name", names("ecr_image_scan_*", "inspector2_*"))
@@ -81,7 +81,7 @@ def test_an_image_with_ten_criticals_is_archived_and_told_of_once(local, warm):
     assert detail["findings"]["counted"] == {"critical": 10}
     for _ in range(2):
         warm.tell([outcome])
-        (told,) = local.heard(detail["id"])
+        (told,) = local.chat(detail["id"])
         assert f"ecr-warden undo {change['id']}" in told
 
 
@@ -97,7 +97,7 @@ def test_a_finding_fails_a_gate_that_only_tells(local, warm):
     assert (detail["action"], detail["changed"]) == ("notify", False)
     assert [worst["id"] for worst in detail["findings"]["worst"]] == ["CVE-2021-44228"]
     warm.tell([outcome])
-    (told,) = local.heard(detail["id"])
+    (told,) = local.chat(detail["id"])
     assert "2.14.1 → 2.15.0" in told
 
 
@@ -125,5 +125,5 @@ def test_what_befell_the_registry_is_told_once(local, warm, name, kind, words):
     outcomes = local.outcomes(repository=repository, kind=kind)
     assert [outcome["detail"]["id"] for outcome in outcomes] == [*ids, *ids]
     warm.tell(outcomes)
-    (told,) = local.heard(*ids)
-    assert words in told
+    (told,) = local.published(*ids)
+    assert words in told["outcomes"][0]["reason"]

@@ -112,7 +112,7 @@ def test_people_get_some_digests_whose_counts_are_all_of_them():
         fill(world, "team")
         world.wake("team")
         world.run()
-    told = Counter(one.id for said in world.said if said.error is None for one in said.outcomes)
+    told = Counter(one.id for said in world.said if said.why is None for one in said.outcomes)
     assert len(told) == MANY
     assert set(told.values()) == {1}
     assert len(taken) <= 11

@@ -90,8 +90,8 @@ def test_every_sample_is_replayed_to_the_function_that_it_is_for_and_none_fails(
             wanted = ["ImageScanFunction"]
         elif re.search(r"_action_failed|switched_off|PolicyExecutionEvent", path.name):
             wanted = ["RegistryEventFunction"]
-        elif "PutImage" in path.name and "failed" not in path.name:
-            # Who pushed is remembered for the messages.
+        elif "ecr_warden_outcome" in path.name or ("PutImage" in path.name and "failed" not in path.name):
+            # Outcomes are told, and who pushed is remembered for the messages.
             wanted = ["NotifyFunction"]
         assert result["functions"] == wanted, path.name
         assert result["error"] is None
@@ -346,6 +346,33 @@ def test_replay_on_an_account_with_a_stack_acts_there_and_tells_through_its_chan
         _, (second,) = replay(event, arguments=("--aws", "--json"), env=env)
         assert second["outcomes"] == first["outcomes"]
         assert (second["changes"], second["messages"]) == ([], [])
+
+
+def test_an_outcome_is_replayed_on_an_account_and_names_who_pushed(replay, policy, tmp_path):
+    """A dead letter of NotifyFunction's, and CloudTrail's event of the push."""
+    outcome = json.loads((ROOT / "events/ecr_warden_outcome_tag_violation.json").read_text())
+    push = json.loads((ROOT / "events/eventbridge_cloudtrail_PutImage_github_actions.json").read_text())
+    image = push["detail"]["responseElements"]["image"]
+    outcome["detail"] |= {
+        "region": "us-west-2",
+        "repository": image["repositoryName"],
+        "image_digest": image["imageId"]["imageDigest"],
+        "image_tag": image["imageId"]["imageTag"],
+    }
+    push["region"] = "us-west-2"
+    paths = [tmp_path / "push.json", tmp_path / "outcome.json"]
+    for path, event in zip(paths, (push, outcome), strict=True):
+        path.write_text(json.dumps(event))
+    with running_local(policy, "--no-react", stop=signal.SIGTERM) as (_, ready):
+        env = KEYS | {"AWS_ENDPOINT_URL": ready["endpoint_url"]}
+        done, (pushed, told) = replay(*paths, arguments=("--aws", "--json"), env=env)
+        assert done.exit_code == 0, done.output
+        assert pushed["functions"] == told["functions"] == ["NotifyFunction"]
+        assert [each["decision"] for each in pushed["decisions"]] == ["Recorded"]
+        (message,) = told["messages"]
+        assert "Pushed by: deploy/GitHubActions (GitHub Actions)" in message["text"]
+        _, (again,) = replay(paths[1], arguments=("--aws", "--json"), env=env)
+        assert again["messages"] == []
 
 
 @pytest.fixture

@@ -19,7 +19,8 @@ SCANNING_RULE = "RegistryEventFunctionEcrScanResourceChange"
 LIFECYCLE_RULE = "RegistryEventFunctionLifecycleRun"
 REPOSITORY_CREATED_RULE = "RepositoryCreatedRule"
 WHO_PUSHED_RULE = "WhoPushedRule"
-# By the beginning of a sample's name, the rule on the account's default bus that takes it.
+# By the beginning of a sample's name, the rule on the account's default bus that takes it. Outcomes are on
+# the stack's own bus.
 ROUTES = {
     "ecr_image_action_": IMAGE_ACTION_RULE,
     "ecr_referrer_action_": IMAGE_ACTION_RULE,
@@ -27,6 +28,7 @@ ROUTES = {
     "ecr_pull_through_cache_action_": PULL_THROUGH_CACHE_RULE,
     "ecr_replication_action_": REPLICATION_RULE,
     "ecr_scan_resource_change": SCANNING_RULE,
+    "ecr_warden_outcome_": None,
     "eventbridge_cloudtrail_CreateRepository": REPOSITORY_CREATED_RULE,
     "eventbridge_cloudtrail_PolicyExecutionEvent": LIFECYCLE_RULE,
     "eventbridge_cloudtrail_PutImage": WHO_PUSHED_RULE,

@@ -124,7 +124,7 @@ def told_in(world, name):
     return [
         one.id
         for said in world.said
-        if said.channel == name and said.error is None and said.moved_to is None
+        if said.channel == name and said.why is None and said.moved_to is None
         for one in said.outcomes
     ]
 

@@ -139,5 +139,5 @@ def recording_ports(ports: TellPorts, messages: list[Message]) -> TellPorts:
 
 
 def _warn(told: Told) -> None:
-    if told.error is not None:
-        logger.warning("%s was not told: %s", told.channel, told.error)
+    if told.why is not None:
+        logger.warning("%s was not told: %s", told.channel, told.why)

@@ -1,5 +1,6 @@
 """Replaying an event on a real account: the functions' use cases run here, on that account's registry."""
 
+import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -8,6 +9,7 @@ from unittest.mock import patch
 
 from ecr_warden.adapters import aws
 from ecr_warden.adapters.eventbridge import parse_image_action, parse_repository_creation
+from ecr_warden.adapters.outcome_bus import SOURCE, read_outcome_event
 from ecr_warden.adapters.push_parsing import parse_push
 from ecr_warden.adapters.registry_parsing import parse_registry_event
 from ecr_warden.adapters.scan_parsing import parse_scan_event
@@ -79,6 +81,8 @@ class AccountReplay:
                         self._registry_event(event, caused)
                     case "RepositoryCreatedFunction":
                         self._repository_created(event, caused)
+                    case "NotifyFunction" if event.get("source") == SOURCE:
+                        self._outcome(event, caused)
                     case "NotifyFunction":
                         self._pushed(event, caused)
         except EcrWardenError as error:
@@ -121,6 +125,17 @@ class AccountReplay:
         _decided(caused, configured.decision, configured.reason, configured.outcome)
         if configured.failures:
             raise IncompleteError("; ".join(configured.failures))
+
+    def _outcome(self, event: dict[str, Any], caused: Caused) -> None:
+        outcome = read_outcome_event(json.dumps(event))
+        self._check_account(outcome.account)
+        publisher = RecordingPublisher(self._policy)
+        with _region(outcome.region):
+            stack = self._stack(outcome.region)
+            publisher.ports = None if stack is None else self._telling(stack, outcome.region, caused)
+            publisher.publish(outcome)
+        caused.outcomes.extend(publisher.outcomes)
+        _decided(caused, outcome.decision, outcome.reason, outcome)
 
     def _pushed(self, event: dict[str, Any], caused: Caused) -> None:
         """Remember who pushed, where somebody may ask: with a stack."""
@@ -248,5 +263,6 @@ def reached(template: Template, event: dict[str, Any]) -> Iterator[str]:
 
 def _is_reached(rule: Resource, state: str, event: dict[str, Any]) -> bool:
     properties = rule["Properties"]
-    is_seen = "EventBusName" not in properties and is_enabled(state, event)
-    return is_seen and matches(properties["EventPattern"], event)
+    # Outcomes have a bus of their own.
+    is_of_bus = ("EventBusName" in properties) is (event.get("source") == SOURCE)
+    return is_of_bus and is_enabled(state, event) and matches(properties["EventPattern"], event)

@@ -94,7 +94,9 @@ class LocalAws:
     def deliver(self, event: Event) -> Caused:
         """Send one event through the rules, let the functions react, and say what came of it."""
         stack = self.stack(str(event["account"]), str(event["region"]))
-        return self.watch(lambda: self.broker.put(event), stack)
+        # An outcome, from a dead letter for instance, has a bus of its own.
+        bus = stack.physical["OutcomeBus"] if event.get("source") == SOURCE else "default"
+        return self.watch(lambda: self.broker.put(event, bus), stack)
 
     def watch(self, act: Callable[[], object], stack: LocalStack) -> Caused:
         """Do something in an account, let the functions react, and say what came of it.

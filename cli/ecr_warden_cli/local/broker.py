@@ -133,11 +133,11 @@ class Broker:
             }
         )
 
-    def put(self, event: Event) -> None:
-        """Send an event, as it is, through the rules of its account and Region's default bus."""
+    def put(self, event: Event, bus: str = "default") -> None:
+        """Send an event, as it is, through the rules of a bus of its account and Region."""
         self._note(event)
         backend = events_backends[event["account"]][event["region"]]
-        for rule in list(backend.describe_event_bus("default").rules.values()):
+        for rule in list(backend.describe_event_bus(bus).rules.values()):
             self._through(rule, event)
 
     def _note(self, event: Event) -> None:

@@ -94,18 +94,18 @@ def log_told(told: Told) -> None:
         "outcome_ids": [outcome.id for outcome in told.outcomes[:_A_LINE]],
         "outcomes": len(told.outcomes),
         "digest": told.digest,
-        "failed": None if told.error is None else str(told.error),
+        "failed": told.why,
         "moved_to": told.moved_to,
     }
     if told.is_given_up:
-        logger.error("an outcome was given up", extra=said, exc_info=told.error)
-    elif told.error is not None:
+        logger.error("an outcome was given up", extra=said)
+    elif told.why is not None:
         logger.warning("a message was not told", extra=said)
     elif told.moved_to is not None:
         logger.warning("outcomes are told elsewhere", extra=said)
     else:
         logger.info("a message was told", extra=said)
-    if told.digest is not None and told.error is None:
+    if told.digest is not None and told.why is None:
         for outcome in told.outcomes:
             listed = _said(outcome_as_json(outcome))
             logger.info("an outcome of a digest", extra=listed | {"digest": told.digest})

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
+from pathlib import Path
+from traceback import extract_tb
 from typing import Final
 
 from ecr_warden.domain.digests import message_of
@@ -20,7 +22,7 @@ from ecr_warden.use_cases.tell import TellPorts, Told
 # What is read at once, and so the most that one message tells of: some megabytes.
 _READ: Final = 1000
 _READ_BY_MACHINES: Final = 100
-# A pause that is no longer is waited for on the spot.
+# A pause between messages that is no longer is waited for on the spot.
 _SHORT: Final = 3.0
 # Somebody else tells in the channel: it is looked at again after this.
 _BUSY: Final = timedelta(seconds=5)
@@ -115,12 +117,15 @@ class _Delivery:
         return gather(waiting, now=self._ports.now(), messages=self._policy.messages, identified=identified)
 
     def _not_before(self) -> datetime | None:
-        """Give the time before which nothing more is told; a short pause is made here."""
+        """Give the time before which nothing more is told; a short pause between messages is made here.
+
+        One after a failure is not: other channels would wait for it.
+        """
         now = self._ports.now()
         wait = 0.0 if self.state.next_try is None else (self.state.next_try - now).total_seconds()
         if now + timedelta(seconds=max(wait, 0)) >= self._until:
             return max(self.state.next_try or now, now)
-        if wait > _SHORT:
+        if wait > (0 if self.state.failures else _SHORT):
             return self.state.next_try
         if wait > 0:
             self._ports.pause(wait)
@@ -204,7 +209,8 @@ class _Delivery:
 
     def _failed(self, outcomes: tuple[Outcome, ...], error: ChannelError) -> None:
         """Let the channel rest: for as long as it asks, or twice as long as the last time."""
-        failures = self.state.failures + (error.retry_after is None)
+        # Also where it asks for a pause: one that refuses however long it is waited for is down, too.
+        failures = self.state.failures + 1
         seconds = float(error.retry_after or 0)
         if error.retry_after is None:
             longest = min(2**failures, _LONGEST_BACKOFF)
@@ -215,7 +221,7 @@ class _Delivery:
         self._ports.metrics.count("MessagesFailed", channel=self._name)
         if failures == _DOWN:
             self._ports.metrics.count("ChannelsDown", channel=self._name)
-        self._ports.said(Told(self._name, outcomes, error=error))
+        self._ports.said(Told(self._name, outcomes, why=str(error)))
 
     def _refused(self, parcel: Parcel, identified: Mapping[str, str], error: Exception) -> bool:
         """Set aside what the channel never takes; of several, halves are told, until the one is found."""
@@ -227,13 +233,19 @@ class _Delivery:
                 for half in halves
             )
         (outcome,) = (one.outcome for one in parcel.waiting)
-        why = str(error) if isinstance(error, ChannelError) else f"it could not be put in words: {error!r}"
+        why = str(error) if isinstance(error, ChannelError) else _where(error)
         # First the letter, then the record: one that is there twice is redriven once more, and told once.
         self._ports.dead_letters.put(outcome, self._name, why)
         self._ports.outbox.given_up(self._name, [outcome.id])
         self._ports.metrics.count("MessagesFailed", channel=self._name)
-        self._ports.said(Told(self._name, (outcome,), error=error, is_given_up=True))
+        self._ports.said(Told(self._name, (outcome,), why=why, is_given_up=True))
         return True
+
+
+def _where(error: Exception) -> str:
+    """Say where an error of our own came from; not its words, which may quote a secret."""
+    frame = extract_tb(error.__traceback__)[-1]
+    return f"it could not be told: {type(error).__name__} in {Path(frame.filename).name}, line {frame.lineno}"
 
 
 def _digest_id(outcomes: Sequence[Outcome]) -> str:

@@ -37,8 +37,8 @@ class Told:
     ----------
     digest
         The id under which the outcomes of a digest are listed; ``None`` of other messages.
-    error
-        Why it was not told.
+    why
+        Why it was not told, ``None`` if it was.
     is_given_up
         Whether nobody will try again: it is in the dead letters.
     moved_to
@@ -49,7 +49,7 @@ class Told:
     channel: str
     outcomes: tuple[Outcome, ...]
     digest: str | None = None
-    error: Exception | None = None
+    why: str | None = None
     is_given_up: bool = False
     moved_to: str | None = None
 
