@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 
+from ecr_warden.domain.channel_state import ChannelState
 from ecr_warden.domain.findings import Finding, Page, Scan
 from ecr_warden.domain.images import Change, Manifest, RecordedChange, StoredImage
 from ecr_warden.domain.messages import Message, Posted, Thread
@@ -25,7 +26,7 @@ from ecr_warden.domain.settings.replication import replication_rules
 from ecr_warden.domain.settings.scanning import registry_scanning
 from ecr_warden.domain.waiting import Waiting
 from ecr_warden.errors import AwsError, BusyError, ImageGoneError, RefusedError, RepositoryGoneError
-from ecr_warden.ports import ChannelState, Progress, Rendered
+from ecr_warden.ports import Progress, Rendered
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 # Of an index, and of an image.
@@ -497,6 +498,9 @@ class FakeOutbox:
 
     def waiting(self, channel, most):
         return tuple(islice(sorted(self.waits.get(channel, {}).values(), key=lambda one: one.due), most))
+
+    def unread(self, _channel):
+        return None
 
     def told(self, channel, outcome_ids):
         self._settle(channel, outcome_ids, "told")

@@ -23,11 +23,11 @@ from ecr_warden.adapters.dynamodb_identities import IDENTITY_KEPT, TRAIL_KEPT, D
 from ecr_warden.adapters.dynamodb_outbox import DynamoOutbox
 from ecr_warden.adapters.outcome_bus import SOURCE, read_outcome_event
 from ecr_warden.adapters.source_queue import LONGEST_DELAY, QueueClock
+from ecr_warden.domain.channel_state import ChannelState
 from ecr_warden.domain.events import Push
 from ecr_warden.domain.messages import Message, Posted, Thread, story_of
 from ecr_warden.domain.waiting import Waiting
 from ecr_warden.errors import AwsError
-from ecr_warden.ports import ChannelState
 from ecr_warden_cli.local.template import load_template
 
 DELIVERIES, OUTBOX = "deliveries", "outbox"
@@ -118,7 +118,7 @@ def items_of(client, channel):
 
 
 def test_what_is_put_waits_with_all_that_is_known_of_it_until_it_is_due(outbox):
-    held = one(is_held=True, instead_of="team, which is down", identity_until=NOW + 5 * MINUTE)
+    held = one(is_held=True, instead_of="team, which is down", due_identified=NOW + 5 * MINUTE)
     assert outbox.put("ops", held) == held.due
     assert outbox.waiting("ops", 10) == (held,)
     assert outbox.waiting("team", 10) == ()
@@ -335,9 +335,11 @@ def test_what_cannot_be_read_keeps_none_of_the_others_and_stays_until_it_can_be(
         assert ids(outbox.waiting("ops", 3)) == ["outcome-1", "outcome-2", "outcome-3"]
     (logged,) = [line for line in caplog.records if "cannot be read" in line.message]
     assert logged.item == item["item"]["S"]
+    assert outbox.unread("ops") == one(minutes=0).due, "so that somebody looks again, and hears of it"
     outbox.told("ops", ["outcome-1", "outcome-2", "outcome-3"])
     dynamodb.put_item(TableName=OUTBOX, Item=item)
     assert ids(outbox.waiting("ops", 3)) == ["outcome-0"]
+    assert outbox.unread("ops") is None
 
 
 # ---------------------------------------------------------------- trouble
@@ -579,7 +581,7 @@ def test_one_alone_has_the_right_to_tell_until_it_gives_it_back(outbox):
 
 
 def test_how_a_channel_does_is_known_to_the_next_one(outbox):
-    state = ChannelState(failures=3, next_try=NOW + MINUTE, last_error="Slack answered 500")
+    state = ChannelState(3, NOW + MINUTE, "Slack answered 500", 2, 125, "outcome-7", 11)
     outbox.acquire("ops", "one")
     outbox.release("ops", "one", state)
     assert outbox.acquire("ops", "two") == state
@@ -748,6 +750,19 @@ def test_an_untagged_push_is_of_its_image_alone(identities):
     identities.record(replace(PUSH, image_tag=None))
     untagged = replace(OUTCOME, id="untagged", image_tag=None)
     assert identities.found([OUTCOME, untagged]) == {"untagged": "ci/build-7"}
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])
+def test_a_tag_is_whose_who_gave_it_last_and_an_image_whose_who_pushed_it_first(identities, order):
+    pushes = [
+        replace(PUSH, pushed_by="alice"),
+        replace(PUSH, pushed_by="bob", image_tag="prod", event_time=NOW + MINUTE),
+        replace(PUSH, pushed_by="carol", event_time=NOW + 2 * MINUTE),
+    ]
+    for place in order:
+        identities.record(pushes[place])
+    prod, scan = replace(OUTCOME, id="prod", image_tag="prod"), replace(OUTCOME, id="scan", image_tag=None)
+    assert identities.found([OUTCOME, prod, scan]) == {OUTCOME.id: "carol", "prod": "bob", "scan": "alice"}
 
 
 @pytest.mark.parametrize("changes", [{"pushed_by": None}, {"error_code": "AccessDenied"}])

@@ -13,8 +13,8 @@ from fakes import OUTCOME
 
 from ecr_warden.adapters.dead_letters import DeadLetterQueue
 from ecr_warden.adapters.dynamodb_outbox import DynamoOutbox
+from ecr_warden.domain.channel_state import ChannelState
 from ecr_warden.domain.waiting import Waiting
-from ecr_warden.ports import ChannelState
 from ecr_warden_cli.account import redrive as redriving
 from ecr_warden_cli.account.redrive import RedriveAccount
 from ecr_warden_cli.account.stack import find_stack
@@ -226,6 +226,15 @@ def test_what_came_after_it_was_shown_is_not_sent_back(aws, queues):
         queues.give_up()
         assert account.send_back(wanted).sent == 1
     assert (queues.visible(queues.dead), queues.visible(queues.main)) == (1, 1)
+
+
+def test_letters_that_somebody_else_looks_at_are_counted(aws, queues, redrive):
+    queues.put(WAKE, WAKE)
+    account = RedriveAccount(aws.client("sqs"), aws.client("dynamodb"), stack_of(aws))
+    with account.letters().reading() as pages:
+        next(pages)
+        assert "About 2 more are hidden: somebody looks at them" in redrive("--show").output
+    assert "hidden" not in redrive("--show").output
 
 
 def stack_of(aws):

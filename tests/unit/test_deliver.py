@@ -153,7 +153,7 @@ def test_a_digest_that_is_refused_is_told_but_for_the_one():
     told.run()
     totals = [message.digest.total if message.digest else 1 for message, _ in told.channels["ops"].sent]
     assert sum(totals) == 99
-    assert len(totals) < 10
+    assert len(totals) < 10, "after the one, messages tell of twice as many each time"
     assert [letter[0] for letter in told.dead_letters.letters] == ["outcome-0"]
 
 
@@ -243,3 +243,165 @@ def test_a_table_that_does_not_answer_ends_it_and_gives_the_channel_back():
     with pytest.raises(AwsError):
         told.wake("ops")
     assert told.outbox.holders == {}
+
+
+def test_what_was_left_to_a_fallback_is_told_there_even_if_nobody_came_to_say_so():
+    told = world(TEAM, OPS, team=FakeChannel([down()] * 100))
+    move = told.outbox.move
+
+    def move_and_die(*arguments):
+        move(*arguments)
+        raise AwsError("died")
+
+    told.outbox.move = move_and_die
+    told.take(OUTCOME)
+    with pytest.raises(AwsError):
+        told.run()
+    told.outbox.move = move
+    told.run()
+    assert told.channels["ops"].heard == [OUTCOME.id]
+
+
+def test_everything_that_is_due_is_left_to_the_fallback_at_once_and_is_few_messages_there():
+    siem = Channel("siem", 2, ChannelType.WEBHOOK, secret="s", fallback="ops")
+    told = world(siem, OPS, siem=FakeChannel([down()] * 10_000, takes_each=True))
+    for one in repositories(3000):
+        told.take(one)
+    told.run(until=NOW + timedelta(minutes=10))
+    assert sum(message.digest.total for message, _ in told.channels["ops"].sent) == 3000
+    assert len(told.channels["ops"].sent) <= 4
+    assert told.outbox.waits["siem"] == {}
+
+
+class Poisoned(FakeChannel):
+    """A receiver that fails whenever it gets one of some outcomes."""
+
+    def __init__(self, error, *ids, seconds=0, clock=None, **kind):
+        super().__init__(**kind)
+        self.error, self.ids, self.seconds, self.clock, self.requests = error, ids, seconds, clock, 0
+
+    def send(self, message, thread=None):
+        self.requests += 1
+        if self.clock is not None:
+            self.clock.pause(self.seconds)
+        shown = message.outcomes if message.digest is None else self.all_of(message)
+        if any(one.id in self.ids for one in shown):
+            raise self.error
+        return super().send(message, thread)
+
+    def all_of(self, message):
+        return message.outcomes
+
+
+def test_one_that_fails_all_the_time_does_not_block_its_channel_for_ever():
+    siem = Channel("siem", 2, ChannelType.WEBHOOK, secret="s")
+    told = world(siem, siem=Poisoned(down(), "outcome-0", takes_each=True))
+    for one in repositories(4):
+        told.take(one)
+    told.run(until=NOW + timedelta(hours=2))
+    assert told.channels["siem"].heard == ["outcome-1", "outcome-2", "outcome-3"]
+    assert told.dead_letters.letters == [], "it may be the channel that is down again"
+    told.take(outcome(4, repository="team/4"))
+    told.run()
+    assert told.channels["siem"].heard[-1] == "outcome-4"
+    assert told.dead_letters.letters == [("outcome-0", "siem", "Slack answered 500")]
+
+
+def test_a_channel_that_was_down_loses_no_outcome_to_the_dead_letters_by_that():
+    siem = Channel("siem", 2, ChannelType.WEBHOOK, secret="s")
+    told = world(siem, siem=FakeChannel([down()] * 40, takes_each=True))
+    for one in repositories(4):
+        told.take(one)
+    told.run()
+    assert sorted(told.channels["siem"].heard) == [one.id for one in repositories(4)]
+    assert told.dead_letters.letters == []
+
+
+def test_what_fails_all_the_time_is_not_overtaken_in_its_own_thread():
+    siem = Channel("siem", 2, ChannelType.WEBHOOK, secret="s")
+    told = world(siem, siem=Poisoned(down(), "outcome-0", takes_each=True))
+    told.take(outcome(0))
+    told.take(outcome(1))
+    told.run(until=NOW + timedelta(hours=5))
+    assert told.channels["siem"].heard == []
+
+
+def test_a_channel_that_refuses_everything_is_down_after_a_few_dead_letters_and_not_flooded():
+    refused = ChannelError("Slack answered 400", is_refused=True)
+    told = world(TEAM, OPS, team=FakeChannel([refused] * 1000, pause=1.0))
+    for one in repositories(100):
+        told.take(one)
+    told.run(until=NOW + timedelta(minutes=30))
+    assert len(told.dead_letters.letters) == 5
+    assert sum(message.digest.total for message, _ in told.channels["ops"].sent) == 95
+    requests = 1000 - len(told.channels["team"].errors)
+    assert requests < 30
+    assert told.clock.now() - NOW >= timedelta(seconds=requests), "at its pace"
+
+
+def test_the_one_of_many_that_is_refused_is_found_however_slow_the_channel_is():
+    told = world()
+    refused = ChannelError("invalid_blocks", is_refused=True)
+    told.channels["ops"] = slow = Poisoned(refused, "outcome-0", seconds=9, clock=told.clock)
+    for one in repositories(1000):
+        told.take(one)
+    told.run()
+    assert [letter[0] for letter in told.dead_letters.letters] == ["outcome-0"]
+    assert sum(message.digest.total if message.digest else 1 for message, _ in slow.sent) == 999
+    assert slow.requests < 30
+
+
+def test_two_images_of_a_repository_that_recover_together_are_each_told_in_their_own_thread():
+    told = world(ops=FakeChannel(has_threads=True))
+    for number, digest in enumerate("ab"):
+        told.take(replace(story(OutcomeKind.IMAGE_VULNERABLE, number), image_digest=digest))
+        told.run()
+    for number, digest in enumerate("ab"):
+        told.take(replace(story(OutcomeKind.IMAGE_RECOVERED, 10 + number), image_digest=digest))
+    told.run()
+    below = [
+        (message.outcomes[0].id, thread.root.outcomes[0].id)
+        for message, thread in told.channels["ops"].sent[2:]
+    ]
+    assert below == [("outcome-10", "outcome-0"), ("outcome-11", "outcome-1")]
+
+
+def test_what_was_told_below_a_message_is_remembered_all_of_it():
+    told = world(ops=FakeChannel(has_threads=True))
+    for number in range(4):
+        told.take(story(OutcomeKind.IMAGE_VULNERABLE, number))
+        told.run()
+    (_, last) = told.channels["ops"].sent[-1]
+    assert [one.id for one in last.since] == ["outcome-1", "outcome-2"]
+
+
+def test_a_channel_that_cannot_be_built_is_not_held():
+    told = world()
+    told.ports = replace(told.ports, channel=lambda _: (_ for _ in ()).throw(AwsError("no client")))
+    told.take(OUTCOME)
+    with pytest.raises(AwsError):
+        told.run()
+    assert told.outbox.holders == {}
+
+
+def test_one_half_of_each_pause_is_by_chance():
+    told = world(ops=FakeChannel([down()]))
+    told.ports = replace(told.ports, jitter=lambda longest: longest / 4)
+    told.take(OUTCOME)
+    told.run(until=NOW + timedelta(seconds=60))
+    assert told.outbox.states["ops"].next_try == NOW + timedelta(seconds=60 + 1 + 0.25)
+
+
+def test_how_late_a_push_is_told_is_measured():
+    told = world()
+    told.take(OUTCOME)
+    told.run()
+    assert ("PushToMessageLatency", 62_000) in told.metrics.times
+
+
+def test_what_cannot_be_read_is_looked_at_again_and_counts_as_late():
+    told = world()
+    told.outbox.unread = lambda _channel: NOW - timedelta(minutes=20)
+    told.wake("ops")
+    assert told.wake_ups.asked == [(NOW + timedelta(minutes=15), "ops")]
+    assert ("OverdueSeconds", 1200) in told.metrics.times

@@ -117,8 +117,20 @@ def test_what_is_held_of_one_repository_is_told_in_full():
     assert not parcel.is_digest
 
 
+def test_what_is_told_in_another_channels_place_is_a_digest_of_its_own_whatever_it_answered():
+    mine = [waiting(f"team/{number}") for number in range(8)]
+    why = ("500", "no answer")
+    moved = [
+        waiting(f"team/{number}", instead_of=f"secops, which is down: {why[number % 2]}")
+        for number in range(8)
+    ]
+    found = plan(*mine, *moved, at=120)
+    assert [(len(parcel.waiting), parcel.is_digest) for parcel in found.parcels] == [(8, True), (8, True)]
+    assert {one.instead_of for one in found.parcels[0].waiting} == {None}
+
+
 def test_a_push_waits_for_who_pushed_no_longer_than_it_may():
-    one = waiting(identity_until=after(300))
+    one = waiting(due=300, due_identified=after(60))
     assert plan(one, at=60).parcels == ()
     assert plan(one, at=60).next_at == after(300)
     assert len(plan(one, at=300).parcels) == 1
@@ -139,7 +151,7 @@ WAITING = st.builds(
     severity=st.sampled_from(Severity),
     is_held=st.booleans(),
     instead_of=st.sampled_from([None, "down"]),
-    identity_until=st.one_of(st.none(), st.integers(0, 300).map(after)),
+    due_identified=st.one_of(st.none(), st.integers(0, 300).map(after)),
 )
 
 
@@ -161,7 +173,6 @@ def test_each_is_told_once_or_waits_and_the_next_time_is_one_at_which_something_
         ).parcels
     # Whatever comes meanwhile, no fresh outcome waits for ever: ten times the minute after a burst's first.
     latest = max((one.due for one in untold), default=NOW)
-    latest = max([latest, *(one.identity_until for one in untold if one.identity_until)])
     assert plan(*those, at=1_000 + (latest - NOW).total_seconds(), messages=messages).next_at is None
 
 
@@ -169,5 +180,5 @@ def test_each_is_told_once_or_waits_and_the_next_time_is_one_at_which_something_
 def test_what_is_critical_and_due_is_told_whatever_else_waits(those, at):
     told = [one for parcel in plan(*those, at=at).parcels for one in parcel.waiting]
     for one in those:
-        if one.due <= after(at) and one.identity_until is None and one.outcome.severity is Severity.CRITICAL:
+        if one.due <= after(at) and one.outcome.severity is Severity.CRITICAL:
             assert one in told

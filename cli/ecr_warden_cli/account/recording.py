@@ -4,7 +4,7 @@ import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from ecr_warden.adapters.outcome_bus import outcome_as_json
 from ecr_warden.domain.images import Change, RecordedChange
@@ -13,7 +13,8 @@ from ecr_warden.domain.messages import Posted, Thread
 from ecr_warden.domain.outcomes import Outcome
 from ecr_warden.domain.policy import Channel as ChannelOfPolicy
 from ecr_warden.domain.policy import Policy
-from ecr_warden.ports import Channel, Journal, OutcomePublisher, Progress
+from ecr_warden.domain.waiting import Waiting
+from ecr_warden.ports import Channel, Journal, Outbox, OutcomePublisher, Progress
 from ecr_warden.use_cases.deliver import deliver
 from ecr_warden.use_cases.tell import TellPorts, Told, arm, take
 from ecr_warden_cli.caused import Message
@@ -96,8 +97,25 @@ class RecordingPublisher:
             self.publish(outcome)
 
 
+class _OfOne:
+    """An outbox in which one outcome alone waits: what else is due is NotifyFunction's, with its log."""
+
+    def __init__(self, outbox: Outbox, outcome_id: str) -> None:
+        self._outbox = outbox
+        self._outcome_id = outcome_id
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401  # whatever an outbox has
+        return getattr(self._outbox, name)
+
+    def waiting(self, channel: str, most: int) -> tuple[Waiting, ...]:
+        """Give the outcome, if it waits."""
+        waiting = self._outbox.waiting(channel, most)
+        return tuple(one for one in waiting if one.outcome.id == self._outcome_id)
+
+
 def _tell(outcome: Outcome, policy: Policy, ports: TellPorts) -> None:
     """Tell an outcome at once; what a channel does not take now waits for the stack's NotifyFunction."""
+    ports = replace(ports, outbox=cast("Outbox", _OfOne(ports.outbox, outcome.id)))
     by_name = {channel.name: channel for channel in policy.channels}
     names = list(take(outcome, policy=policy, ports=ports, at_once=True))
     for name in names:

@@ -141,6 +141,15 @@ class RedriveAccount:
             return ()
         return channel_reports(self._dynamodb, self._stack.outbox_table, utc_now())
 
+    def hidden(self) -> int:
+        """Count the letters that somebody else holds, about."""
+        with translated("counting the dead letters"):
+            answer = self._sqs.get_queue_attributes(
+                QueueUrl=self._stack.dead_letter_queue_url,
+                AttributeNames=["ApproximateNumberOfMessagesNotVisible"],
+            )
+        return int(answer.get("Attributes", {}).get("ApproximateNumberOfMessagesNotVisible", 0))
+
     def letters(self) -> DeadLetters:
         """Give the dead letters, to be read once."""
         return DeadLetters(self._sqs, self._stack.dead_letter_queue_url, most=self._most)

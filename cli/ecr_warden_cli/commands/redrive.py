@@ -20,11 +20,12 @@ _LINES: Final = 200
 
 @dataclass
 class _Looked:
-    """The ids of the letters that can be sent back, how many letters there are, and if there may be more."""
+    """The ids of the letters that can be sent back, how many there are, and how many somebody else looks at."""
 
     ids: set[str] = field(default_factory=set)
     shown: int = 0
     count: int = 0
+    hidden: int = 0
     has_more: bool = False
 
 
@@ -91,7 +92,8 @@ def _channel_text(report: "ChannelReport") -> str:
 
 def _look(account: "RedriveAccount", channel: str | None, *, as_json: bool) -> _Looked:
     """Show the letters, and remember of those that can be sent back the ids alone."""
-    looked = _Looked()
+    # Before it hides any itself.
+    looked = _Looked(hidden=account.hidden())
     letters = account.letters()
     with letters.reading() as pages:
         for page in pages:
@@ -143,6 +145,10 @@ def _show_count(looked: _Looked) -> None:
     letters = "1 dead letter" if looked.count == 1 else f"{looked.count} dead letters"
     stay = looked.count - len(looked.ids)
     click.echo(letters + (f", of which {stay} cannot be read and stay" if stay else ""))
+    if looked.hidden:
+        click.echo(
+            f"About {looked.hidden} more are hidden: somebody looks at them, or did in the last 15 minutes."
+        )
     if looked.has_more:
         click.echo("There may be more: run the command again after this.")
 

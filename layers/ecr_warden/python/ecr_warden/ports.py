@@ -11,6 +11,7 @@ from ecr_warden.domain.outcomes import Outcome
 
 if TYPE_CHECKING:
     # For their names alone: a push that breaks no rule has nothing to do with settings, scans and messages.
+    from ecr_warden.domain.channel_state import ChannelState
     from ecr_warden.domain.events import Push
     from ecr_warden.domain.findings import Finding, Scan
     from ecr_warden.domain.messages import Message, Posted, Thread
@@ -267,15 +268,6 @@ class ImageChangePorts(Protocol):
         """The clock, in UTC."""
 
 
-@dataclass(frozen=True)
-class ChannelState:
-    """How a channel does: how often in a row it failed, why, and until when nobody is to try."""
-
-    failures: int = 0
-    next_try: datetime | None = None
-    last_error: str = ""
-
-
 class Outbox(Protocol):
     """What waits to be told, by channel, and what was told. Methods raise ``AwsError``.
 
@@ -291,6 +283,9 @@ class Outbox(Protocol):
     def waiting(self, channel: str, most: int) -> "tuple[Waiting, ...]":
         """Give the outcomes that wait, the first that is due first. What was put before is there."""
 
+    def unread(self, channel: str) -> datetime | None:
+        """Give when the first was due of what ``waiting`` could not read the last time, if there was any."""
+
     def told(self, channel: str, outcome_ids: Sequence[str]) -> None:
         """Record that outcomes which waited are told."""
 
@@ -300,10 +295,10 @@ class Outbox(Protocol):
     def move(self, channel: str, fallback: str, waiting: "Sequence[Waiting]") -> None:
         """Let outcomes of one channel wait in another, unless they do, or were told there."""
 
-    def acquire(self, channel: str, holder: str) -> ChannelState | None:
+    def acquire(self, channel: str, holder: str) -> "ChannelState | None":
         """Take the right to tell in a channel for two minutes; ``None`` while another has it."""
 
-    def release(self, channel: str, holder: str, state: ChannelState) -> None:
+    def release(self, channel: str, holder: str, state: "ChannelState") -> None:
         """Give the right back, and record how the channel does."""
 
     def alarm(self, channel: str) -> datetime | None:

@@ -12,9 +12,9 @@ from botocore.exceptions import ClientError
 
 from ecr_warden.adapters.aws import translated
 from ecr_warden.adapters.dynamodb_items import as_number, fitting, is_over, is_refused, read_items, sortable
+from ecr_warden.domain.channel_state import MOST, ChannelState
 from ecr_warden.domain.messages import Thread
 from ecr_warden.domain.texts import cut
-from ecr_warden.ports import ChannelState
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -82,8 +82,9 @@ class DynamoChannels:
                     TableName=self._outbox,
                     Key=item_key(channel, _STATE),
                     UpdateExpression=(
-                        "SET failures = :failures, last_error = :error, expires_at = :end, next_try = :next "
-                        "REMOVE holder, held_until"
+                        "SET failures = :failures, last_error = :error, expires_at = :end, next_try = :next, "
+                        "refusals = :refusals, most = :most, suspect = :suspect, "
+                        "suspect_failures = :suspect_failures REMOVE holder, held_until"
                     ),
                     ConditionExpression="holder = :holder",
                     ExpressionAttributeValues={
@@ -91,6 +92,10 @@ class DynamoChannels:
                         ":failures": {"N": str(state.failures)},
                         ":error": {"S": cut(state.last_error, _LONGEST_ERROR)},
                         ":next": {"NULL": True} if next_try is None else {"S": next_try.isoformat()},
+                        ":refusals": {"N": str(state.refusals)},
+                        ":most": {"N": str(state.most)},
+                        ":suspect": {"S": state.suspect},
+                        ":suspect_failures": {"N": str(state.suspect_failures)},
                         ":end": as_number(self._now() + KEPT),
                     },
                 )
@@ -172,10 +177,18 @@ def _thread_of(story: str) -> str:
 def _state(item: Mapping[str, Any]) -> ChannelState:
     next_try = item.get("next_try", {}).get("S")
     return ChannelState(
-        failures=int(item.get("failures", {"N": "0"})["N"]),
+        failures=_number(item, "failures", 0),
         next_try=None if next_try is None else datetime.fromisoformat(next_try),
         last_error=item.get("last_error", {"S": ""})["S"],
+        refusals=_number(item, "refusals", 0),
+        most=_number(item, "most", MOST),
+        suspect=item.get("suspect", {"S": ""})["S"],
+        suspect_failures=_number(item, "suspect_failures", 0),
     )
+
+
+def _number(item: Mapping[str, Any], name: str, default: int) -> int:
+    return int(item[name]["N"]) if name in item else default
 
 
 def _read(item: Mapping[str, Any]) -> Thread | None:

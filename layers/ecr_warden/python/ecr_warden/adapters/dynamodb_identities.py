@@ -5,8 +5,17 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from botocore.exceptions import ClientError
+
 from ecr_warden.adapters.aws import translated
-from ecr_warden.adapters.dynamodb_items import as_number, fitting, is_over, read_items
+from ecr_warden.adapters.dynamodb_items import (
+    as_number,
+    fitting,
+    is_over,
+    is_refused,
+    read_items,
+    sortable,
+)
 from ecr_warden.domain.events import Push
 from ecr_warden.domain.outcomes import Outcome
 
@@ -91,24 +100,37 @@ class DynamoIdentities:
             return ()
         self._record_trail(push)
         image = f"{push.account}/{push.region}/{push.repository_name}@{push.image_digest}"
-        # What a scan finds is of the image, whatever tags it has.
-        names = dict.fromkeys(_push(image, tag) for tag in (push.image_tag, None))
-        wanted = [channel for name in names for channel in self._record(name, push.pushed_by)]
+        # What a scan finds is of the image, whatever its tags: there the first push counts, and of a tag the
+        # last. CloudTrail tells of them in no order.
+        wanted = self._record(_push(image, None), push, "pushed_at > :at")
+        if push.image_tag is not None:
+            wanted = (*wanted, *self._record(_push(image, push.image_tag), push, "pushed_at < :at"))
         return tuple(dict.fromkeys(wanted))
 
-    def _record(self, name: str, pushed_by: str) -> Sequence[str]:
+    def _record(self, name: str, push: Push, is_better: str) -> Sequence[str]:
+        """Remember who pushed, unless somebody is remembered whose push says more; give who wants to know."""
         with translated("recording who pushed an image"):
-            answer = self._client.update_item(
-                TableName=self._table,
-                Key=_key(name),
-                UpdateExpression="SET pushed_by = :by, expires_at = :end",
-                ExpressionAttributeValues={
-                    ":by": {"S": pushed_by},
-                    ":end": as_number(self._now() + IDENTITY_KEPT),
-                },
-                ReturnValues="ALL_NEW",
-            )
-        return sorted(answer["Attributes"].get("wanted", {}).get("SS", []))
+            try:
+                answer = self._client.update_item(
+                    TableName=self._table,
+                    Key=_key(name),
+                    UpdateExpression="SET pushed_by = :by, pushed_at = :at, expires_at = :end",
+                    ConditionExpression=f"attribute_not_exists(pushed_at) OR {is_better}",
+                    ExpressionAttributeValues={
+                        ":by": {"S": push.pushed_by or ""},
+                        ":at": {"S": sortable(push.event_time)},
+                        ":end": as_number(self._now() + IDENTITY_KEPT),
+                    },
+                    ReturnValues="ALL_NEW",
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                )
+            except ClientError as error:
+                if not is_refused(error):
+                    raise
+                item: Any = error.response.get("Item", {})
+            else:
+                item = answer["Attributes"]
+        return sorted(item.get("wanted", {}).get("SS", []))
 
     def _record_trail(self, push: Push) -> None:
         name, now = _trail(push.account, push.region), self._now()

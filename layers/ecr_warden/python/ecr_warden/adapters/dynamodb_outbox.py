@@ -50,8 +50,10 @@ class DynamoOutbox(DynamoChannels):
     ) -> None:
         super().__init__(client, outbox_table, now, pause=pause)
         self._deliveries = delivery_table
-        # By channel, the keys under which outcomes wait, as they were read last.
+        # By channel, the keys under which outcomes wait, as they were read last; and when the first was due
+        # that could not be read.
         self._known: dict[str, dict[str, str]] = {}
+        self._unread: dict[str, datetime] = {}
 
     def put(self, channel: str, waiting: Waiting) -> datetime | None:
         """Let an outcome wait, and give until when; ``None`` if it was told there, or elsewhere in its place.
@@ -126,9 +128,11 @@ class DynamoOutbox(DynamoChannels):
         """
         found: list[Waiting] = []
         known: dict[str, str] = {}
+        self._unread.pop(channel, None)
         for item in self._query(channel, most):
             waiting = _read(item)
             if waiting is None:
+                self._unread.setdefault(channel, _due_of(item["item"]["S"]))
                 continue
             found.append(waiting)
             known[waiting.outcome.id] = item["item"]["S"]
@@ -136,6 +140,10 @@ class DynamoOutbox(DynamoChannels):
                 break
         self._known[channel] = known
         return tuple(found)
+
+    def unread(self, channel: str) -> datetime | None:
+        """Give when the first was due of what ``waiting`` could not read the last time, if there was any."""
+        return self._unread.get(channel)
 
     def _query(self, channel: str, most: int) -> Iterator[Mapping[str, Any]]:
         """Give the items of what waits, page by page, the first that is due first."""
@@ -228,6 +236,10 @@ class DynamoOutbox(DynamoChannels):
         # The id stands after the second blank, and may have blanks itself.
         keys = (item["item"]["S"] for item in self._query(channel, _KEYS_A_PAGE))
         return {key.split(" ", 2)[2]: key for key in keys}
+
+
+def _due_of(item: str) -> datetime:
+    return datetime.fromisoformat(item.removeprefix(_BEGINNING).partition(" ")[0])
 
 
 def _key(outcome_id: str, channel: str) -> dict[str, Any]:

@@ -10,16 +10,18 @@ from ecr_warden.adapters.outcome_bus import outcome_as_json, read_outcome_event
 from ecr_warden.adapters.push_parsing import parse_push
 from ecr_warden.adapters.source_queue import QueueRecord
 from ecr_warden.domain.policy import Policy
-from ecr_warden.errors import MalformedEventError
+from ecr_warden.errors import MalformedEventError, PolicyError
 from ecr_warden.use_cases.deliver import deliver
 from ecr_warden.use_cases.record_push import record_push
-from ecr_warden.use_cases.tell import TellPorts, Told, arm, take
+from ecr_warden.use_cases.tell import TellPorts, Told, arm, reroute, take
 
 logger = logging.getLogger(__name__)
 # No message is begun later than this after a batch has come. The function has 90 s: one may take 50.
 _TIME: Final = timedelta(seconds=40)
 # Of a digest, this many outcomes go into one line of the log, which takes 256 KB.
 _A_LINE: Final = 50
+# Received so often, a message has waited for longer than functions of an older policy go on.
+_SURE_OF_POLICY: Final = 2
 
 
 class Teller:
@@ -50,10 +52,10 @@ class Teller:
             # Likewise: one channel's trouble is not another's.
             try:
                 delivered = deliver(self._channels[name], policy=self._policy, ports=self._ports, until=until)
-                if delivered.next_at is not None:
-                    arm(name, delivered.next_at, self._ports)
                 if delivered.moved_to is not None:
                     asked_by.setdefault(delivered.moved_to, []).extend(message_ids)
+                if delivered.next_at is not None:
+                    arm(name, delivered.next_at, self._ports)
             except Exception:
                 logger.exception("a channel was not told", extra={"channel": name})
                 failed += message_ids
@@ -63,8 +65,7 @@ class Teller:
         """Handle one record; give the channels to look at now."""
         body = _read(record.body)
         if "wake" in body:
-            # A channel that is not in the policy any more tells nothing.
-            return [name for name in (body["wake"],) if name in self._channels]
+            return self._woken(str(body["wake"]), record.receive_count)
         if body.get("detail-type") == "AWS API Call via CloudTrail":
             woken = record_push(parse_push(body), identities=self._ports.identities)
             return [name for name in woken if name in self._channels]
@@ -72,6 +73,15 @@ class Teller:
         names = take(outcome, policy=self._policy, ports=self._ports, at_once=not record.receipt_handle)
         logger.info("an outcome was taken", extra=_said(outcome_as_json(outcome)))
         return names
+
+    def _woken(self, name: str, receive_count: int) -> Iterable[str]:
+        """Give the channel that is woken, or those to which the policy sends now what waits in it."""
+        if name in self._channels:
+            return [name]
+        if receive_count < _SURE_OF_POLICY:
+            # While a policy is deployed, functions of both are there: the next reader may know the channel.
+            raise PolicyError(f"no channel is named {name}: the message comes again, for a newer policy")
+        return reroute(name, policy=self._policy, ports=self._ports)
 
 
 def _read(body: str) -> Mapping[str, object]:

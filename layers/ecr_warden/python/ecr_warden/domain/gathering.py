@@ -60,7 +60,7 @@ def gather(
     """
     told_at = _TimeOf(identified)
     groups = [
-        *_held([one for one in waiting if one.is_held], told_at),
+        *_held([one for one in waiting if one.is_held]),
         *_fresh([one for one in waiting if not one.is_held], told_at, messages),
     ]
     ready = sorted((group for group in groups if group.at <= now), key=lambda group: group.waiting[0].since)
@@ -72,25 +72,24 @@ def gather(
 
 @dataclass(frozen=True)
 class _TimeOf:
-    """When an outcome is told: when it is due, unless it waits for who pushed."""
+    """When an outcome is told: earlier if it waits for who pushed, and that is known."""
 
     identified: Mapping[str, str]
 
     def __call__(self, one: Waiting) -> datetime:
-        if one.identity_until is None or one.outcome.id in self.identified:
-            return one.due
-        return max(one.due, one.identity_until)
+        is_early = one.due_identified is not None and one.outcome.id in self.identified
+        return one.due_identified if is_early and one.due_identified is not None else one.due
 
 
 def _parcel(group: _Group) -> Parcel:
     return Parcel(group.waiting, is_digest=group.is_digest or len(group.waiting) > MOST_TOGETHER)
 
 
-def _held(held: Sequence[Waiting], told_at: Callable[[Waiting], datetime]) -> list[_Group]:
+def _held(held: Sequence[Waiting]) -> list[_Group]:
     """Make one message of what is held until the same time; of several repositories, a digest."""
-    by_time: dict[tuple[datetime, str | None], list[Waiting]] = defaultdict(list)
+    by_time: dict[tuple[datetime, str], list[Waiting]] = defaultdict(list)
     for one in held:
-        by_time[told_at(one), one.instead_of].append(one)
+        by_time[one.due, _place(one)].append(one)
     return [
         _Group(_in_order(those), at, is_digest=len(_repositories(those)) > 1)
         for (at, _), those in by_time.items()
@@ -101,9 +100,18 @@ def _fresh(
     fresh: Sequence[Waiting], told_at: Callable[[Waiting], datetime], messages: Messages
 ) -> list[_Group]:
     """One message for each repository; where very many have outcomes of one kind, one for all of them."""
-    by_repository: dict[tuple[str, ...], list[Waiting]] = defaultdict(list)
+    by_place: dict[str, list[Waiting]] = defaultdict(list)
     for one in fresh:
-        by_repository[*_repository(one), one.instead_of or ""].append(one)
+        by_place[_place(one)].append(one)
+    return [group for those in by_place.values() for group in _of_place(those, told_at, messages)]
+
+
+def _of_place(
+    fresh: Sequence[Waiting], told_at: Callable[[Waiting], datetime], messages: Messages
+) -> list[_Group]:
+    by_repository: dict[tuple[str, str, str], list[Waiting]] = defaultdict(list)
+    for one in fresh:
+        by_repository[_repository(one)].append(one)
     kinds = _bursting({one.outcome.kind for one in fresh}, list(by_repository.values()), messages.burst)
     burst: list[Waiting] = []
     groups = []
@@ -132,6 +140,11 @@ def _burst(burst: Sequence[Waiting], at: datetime, gather_time: timedelta) -> _G
         since = [one.since for one in burst]
         at = max(at, min(max(since) + gather_time, min(since) + _LONGEST_BURST * gather_time))
     return _Group(_in_order(burst), at, is_digest=True)
+
+
+def _place(one: Waiting) -> str:
+    """Name the channel that it is told instead of; why that one is down may change from one to the next."""
+    return "" if one.instead_of is None else one.instead_of.partition(",")[0]
 
 
 def _repository(one: Waiting) -> tuple[str, str, str]:

@@ -8,14 +8,15 @@ from ecr_warden.domain.texts import cut
 
 # A role's name and a session's have at most 64 characters each; a path has more.
 _MOST_CHARACTERS: Final = 200
-# What IAM calls a user's or a session's key. It is no secret, and nothing that a message should have.
-_ACCESS_KEY: Final = re.compile(r"A[KS]IA[0-9A-Z]{12,}", re.ASCII)
+# What IAM calls a user's or a session's key, and a user or a role by its unique id. None is a secret, and
+# nothing that a message should have: nobody knows who that is.
+_NO_NAME: Final = re.compile(r"A(?:KI|SI|ID|RO)A[0-9A-Z]{12,}", re.ASCII)
 _PERMISSION_SET: Final = re.compile(r"AWSReservedSSO_(.+)_[0-9a-f]{16}", re.ASCII)
 _IDENTITY_CENTER: Final = "IAM Identity Center"
 # By the host of the identity provider that vouched for a session.
 _PROVIDERS: Final = (
     (re.compile(r"token\.actions\.githubusercontent\.com"), "GitHub Actions"),
-    (re.compile(r"gitlab(\.[\w-]+)+", re.ASCII), "GitLab"),
+    (re.compile(r"gitlab\.com"), "GitLab"),
     (re.compile(r"oidc\.circleci\.com"), "CircleCI"),
     (re.compile(r"agent\.buildkite\.com"), "Buildkite"),
     (re.compile(r"api\.bitbucket\.org"), "Bitbucket Pipelines"),
@@ -24,10 +25,11 @@ _PROVIDERS: Final = (
     (re.compile(r"oidc(-eks)?\.(eks\.)?[\w-]+\.(amazonaws\.com(\.cn)?|api\.aws)", re.ASCII), "EKS"),
 )
 _UUID: Final = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_GITLAB_SESSION: Final = re.compile(r"GitLabRunner-.+")
 # By the name that a session has where nobody chose another.
 _SESSIONS: Final = (
     (re.compile(r"GitHubActions"), "GitHub Actions"),
-    (re.compile(r"GitLabRunner-.+"), "GitLab"),
+    (_GITLAB_SESSION, "GitLab"),
     (re.compile(rf"AWSCodeBuild-{_UUID}", re.ASCII), "CodeBuild"),
     (re.compile(r"buildkite-job-.+"), "Buildkite"),
     (re.compile(r"circleci(-.+)?", re.IGNORECASE), "CircleCI"),
@@ -36,6 +38,8 @@ _SESSIONS: Final = (
     (re.compile(r"i-[0-9a-f]{8,17}", re.ASCII), "EC2 instance"),
     (re.compile(r"[0-9a-f]{32}", re.ASCII), "ECS task"),
 )
+# Somebody's own GitLab has a host that others may have too.
+_OWN_GITLAB: Final = re.compile(r"gitlab(\.[\w-]+)+", re.ASCII)
 _ISSUERS: Final = {"AWS::Lambda::Function": "Lambda", "AWS::ECS::Task": "ECS task"}
 # ECR Warden's own role and function, as CloudFormation names them after the template.
 _OWN: Final = re.compile(r"[\w-]+-ImageActionRole-\w+/[\w-]+-ImageActionFunction-\w+", re.ASCII)
@@ -78,10 +82,11 @@ def name_caller(caller: Caller) -> str | None:
 
     A role is named with its session and, where one can tell, with the system that it runs in:
     ``deploy/GitHubActions (GitHub Actions)``. A person who came through IAM Identity Center is named with the
-    permission set: ``Developer/mary@example.com (IAM Identity Center)``. Nobody is named by an access key.
+    permission set: ``Developer/mary@example.com (IAM Identity Center)``. Nobody is named by an access key
+    or a unique id.
     """
     session = _session_of(caller)
-    said = _ACCESS_KEY.sub("…", _name(caller) if session is None else _session_name(caller, *session))
+    said = _NO_NAME.sub("…", _name(caller) if session is None else _session_name(caller, *session))
     return cut(said, _MOST_CHARACTERS) if said.strip("…") else None
 
 
@@ -109,13 +114,19 @@ def _session_name(caller: Caller, role: str, session: str) -> str:
 
 
 def _system(caller: Caller, session: str) -> str | None:
-    """Tell in what a session runs: its provider and its issuer know, its name is a hint."""
+    """Tell in what a session runs: its provider and its issuer know.
+
+    Its name, which whoever begins a session may choose, is a hint only where none of them is named.
+    """
     # An ARN has the provider's URL behind its type, without the scheme.
     host = caller.provider.rpartition("oidc-provider/")[2].partition("/")[0]
     by_provider = next((name for pattern, name in _PROVIDERS if pattern.fullmatch(host)), None)
-    by_issuer = _ISSUERS.get(caller.issued_in)
-    by_session = next((name for pattern, name in _SESSIONS if pattern.fullmatch(session)), None)
-    return by_provider or by_issuer or by_session
+    if known := by_provider or _ISSUERS.get(caller.issued_in):
+        return known
+    if host or caller.issued_in or caller.invoked_by:
+        is_own_gitlab = _OWN_GITLAB.fullmatch(host) and _GITLAB_SESSION.fullmatch(session)
+        return "GitLab" if is_own_gitlab else None
+    return next((name for pattern, name in _SESSIONS if pattern.fullmatch(session)), None)
 
 
 def _name(caller: Caller) -> str:

@@ -15,13 +15,13 @@ class Waiting:
     since
         When it came to wait.
     due
-        When it is told at the latest.
+        When it is told, at the latest.
+    due_identified
+        When it is told if CloudTrail has said who pushed by then; ``None`` where that is not waited for.
     is_held
         Whether a digest or quiet hours hold it: what is held until the same time is one message.
     instead_of
         The channel that should have told it, and why it could not.
-    identity_until
-        Until when it waits for CloudTrail to say who pushed; ``None`` where it does not.
 
     """
 
@@ -30,4 +30,4 @@ class Waiting:
     due: datetime
     is_held: bool = False
     instead_of: str | None = None
-    identity_until: datetime | None = None
+    due_identified: datetime | None = None

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from math import ceil
 from typing import Final
 
+from ecr_warden.domain.channel_state import MOST
 from ecr_warden.domain.outcomes import Outcome, OutcomeKind
 from ecr_warden.domain.policy import Channel as ChannelOfPolicy
 from ecr_warden.domain.policy import ChannelType, Policy
@@ -113,7 +114,7 @@ def take(outcome: Outcome, *, policy: Policy, ports: TellPorts, at_once: bool = 
         at = ports.outbox.put(name, waiting)
         if at is None:
             continue
-        if waiting.identity_until is not None:
+        if waiting.due_identified is not None:
             ports.identities.want(outcome, name)
         if at_once or at <= now:
             due_now.append(name)
@@ -134,25 +135,39 @@ def arm(channel: str, at: datetime, ports: TellPorts) -> None:
     ports.outbox.set_alarm(channel, at)
 
 
+def reroute(name: str, *, policy: Policy, ports: TellPorts) -> tuple[str, ...]:
+    """Let what waits in a channel that the policy does not have any more wait where it sends it now.
+
+    What it sends nowhere goes into the dead letters. Gives the channels to look at, and raises ``AwsError``.
+    """
+    names: list[str] = []
+    while waiting := ports.outbox.waiting(name, MOST):
+        for one in waiting:
+            now_named = [route.channel.name for route in routed(policy, one.outcome)]
+            if not now_named:
+                why = f"the policy has no channel {name} any more, and no route for it"
+                ports.dead_letters.put(one.outcome, name, why)
+                ports.outbox.given_up(name, [one.outcome.id])
+                continue
+            for other in now_named[1:]:
+                ports.outbox.put(other, one)
+            ports.outbox.move(name, now_named[0], [one])
+            names += now_named
+    return tuple(dict.fromkeys(names))
+
+
 def _waiting(outcome: Outcome, route: Routed, policy: Policy, ports: TellPorts, now: datetime) -> Waiting:
     told_at = due(route, outcome.severity, now, policy.messages.gather_seconds)
-    return Waiting(
-        outcome,
-        since=now,
-        due=told_at.at,
-        is_held=told_at.is_held,
-        identity_until=_identity_until(outcome, route, policy, ports, now),
-    )
+    if told_at.is_held or not _waits_for_identity(outcome, route, policy, ports):
+        return Waiting(outcome, since=now, due=told_at.at, is_held=told_at.is_held)
+    until = now + timedelta(seconds=policy.messages.identity_wait_seconds)
+    return Waiting(outcome, since=now, due=max(told_at.at, until), due_identified=told_at.at)
 
 
-def _identity_until(
-    outcome: Outcome, route: Routed, policy: Policy, ports: TellPorts, now: datetime
-) -> datetime | None:
+def _waits_for_identity(outcome: Outcome, route: Routed, policy: Policy, ports: TellPorts) -> bool:
     """Wait for who pushed where it is asked for, not known, and may come to be known."""
-    seconds = policy.messages.identity_wait_seconds
     is_for_people = route.channel.type is not ChannelType.WEBHOOK
-    if not (seconds and is_for_people and outcome.kind in _OF_PUSHES and outcome.image_digest):
-        return None
-    if ports.identities.found([outcome]) or not ports.identities.expects(outcome.account, outcome.region):
-        return None
-    return now + timedelta(seconds=seconds)
+    is_asked_for = policy.messages.identity_wait_seconds and is_for_people
+    if not (is_asked_for and outcome.kind in _OF_PUSHES and outcome.image_digest):
+        return False
+    return not ports.identities.found([outcome]) and ports.identities.expects(outcome.account, outcome.region)
