@@ -103,7 +103,7 @@ exceptions:
         ("version: 1\nchannels: {a: {type: slack, secrt: x}}\n", "did you mean secret?"),
         (
             "version: 1\nchannels: {a: {type: carrier-pigeon}}\n",
-            "a: no channel is of the type carrier-pigeon: give one of 'slack', 'sns'",
+            "a: no channel is of this type: give one of 'slack', 'sns'",
         ),
         ("version: 1\nchannels: {a: {secret: x}}\n", "a has no type: give one of 'slack', 'sns'"),
         ("version: 1\nroutes: [{to: [op]}]\nchannels: {ops: {type: sns}}\n", "did you mean ops?"),
@@ -111,7 +111,10 @@ exceptions:
         ("a: &a [*a]\n", "not a known key"),
         ("? [a]\n: 1\n", "not plain YAML: found unhashable key"),
         ("version: 1\nroutes: 7\n", "routes: input should be a valid list"),
-        ("version: 1\nroutes: null\n", "routes: input should be a valid list"),
+        ("version: 1\nmode: [audit]\n", "mode: input should be 'audit' or 'enforce', got a list"),
+        ("version: 1\nmode: off\n", "got false, as which YAML takes off and no too"),
+        ("version: 1\nchannels: 7\n", "channels: input should be a valid dictionary, got a number"),
+        ("version: 1\nroutes: null\n", "routes is empty: remove it, or give it entries"),
         (
             "version: 1\nroutes: [{outcomes: [nothing], to: [a]}]\n",
             "policy.yaml:2:22: error: outcomes: input should be 'tag_violation'",
@@ -244,7 +247,7 @@ routes:
 
 def test_channels_that_are_no_mapping_are_one_error_not_one_for_each_route_too():
     assert said("version: 1\nchannels: [ops]\nroutes: [{to: [ops]}]\n") == [
-        "policy.yaml:2:1: error: channels: input should be a valid dictionary, got ['ops']"
+        "policy.yaml:2:1: error: channels: input should be a valid dictionary, got a list"
     ]
 
 

@@ -162,11 +162,11 @@ def test_durations_are_seconds_or_minutes_and_nothing_needs_no_unit(written, sec
     [
         (
             "{type: slack, secret: ecr-warden/x, conversation: '#ops'}",
-            "conversation: error: '#ops' is no conversation's id, as C0123ABCD is one: Slack shows it",
+            "conversation: error: conversation: give its id, as in C0123ABCD, which Slack shows at the end",
         ),
         (
             "{type: slack, secret: ecr-warden/x, mentions: {pay: '@pay'}}",
-            "pay: error: '@pay' is nobody's id: give a Slack user group's, as in S0123ABCD",
+            "pay: error: mentions: give the id of a Slack user group, as in S0123ABCD, or of a user",
         ),
         (
             "{type: slack, secret: ecr-warden/x, mentions: {'': S0123ABCD}}",
@@ -183,25 +183,79 @@ def test_durations_are_seconds_or_minutes_and_nothing_needs_no_unit(written, sec
             "conversation: error: conversation: only a channel of the type slack has a conversation",
         ),
         ("{type: sns, fallbck: ops}", "fallbck: error: fallbck is not a known key: did you mean fallback?"),
-        ("{type: sns, fallback: opps}", "fallback: error: no channel is named opps: did you mean ops?"),
-        ("{type: sns, fallback: zzz}", "fallback: error: no channel is named zzz: add it under channels"),
+        ("{type: sns, fallback: opps}", "fallback: error: no channel has this name: did you mean ops?"),
+        ("{type: sns, fallback: zzz}", "fallback: error: no channel has this name: add it under channels"),
         ("{type: sns, fallback: x}", "fallback: error: x is its own fallback"),
         (
             "{type: pigeon}",
-            "x: error: x: no channel is of the type pigeon: give one of 'slack', 'sns', 'amazon-q'",
+            "x: error: x: no channel is of this type: give one of 'slack', 'sns', 'amazon-q'",
+        ),
+        ("", "x: error: x has no type: give one of 'slack', 'sns', 'amazon-q', 'apprise', 'webhook'"),
+        (
+            "slack",
+            "x: error: x: input should be a valid dictionary or object to extract fields from, got a text",
+        ),
+        (
+            "[slack]",
+            "x: error: x: input should be a valid dictionary or object to extract fields from, got a list",
+        ),
+        ("{type: [sns]}", "x: error: x: no channel is of this type"),
+        (
+            "{type: sns, fallback: [ops]}",
+            "fallback: error: fallback: input should be a valid string, got a list",
+        ),
+        (
+            "{type: sns, fallback: 7}",
+            "fallback: error: fallback: put it in quotes: without them YAML takes it",
         ),
         ("{}", "x: error: x has no type: give one of 'slack', 'sns', 'amazon-q', 'apprise', 'webhook'"),
     ],
 )
 def test_what_is_wrong_with_a_channel_is_said(channel, problem):
-    text = f"version: 1\nchannels:\n  ops: {{type: sns}}\n  x: {channel}\nroutes: [{{to: [ops, x]}}]\n"
+    ops = "{type: slack, secret: ecr-warden/ops}"
+    text = f"version: 1\nchannels:\n  ops: {ops}\n  x: {channel}\nroutes: [{{to: [ops, x]}}]\n"
     (found,) = said_at(text)
     assert found.startswith(problem)
     assert check_policy(text, "p").policy is None
 
 
 @pytest.mark.parametrize(
-    "secret", ["https://hooks.slack.com/services/T0/B0/hidden", "xoxb-1-hidden", "'a hidden thing'"]
+    "channel",
+    [
+        "https://hooks.slack.com/services/T0/B0/hidden",
+        "[https://hooks.slack.com/services/T0/B0/hidden]",
+        "{https://hooks.slack.com/services/T0/B0/hidden}",
+        "{type: https://hooks.slack.com/services/T0/B0/hidden}",
+        "{type: slack, https://hooks.slack.com/services/T0/B0/hidden}",
+        "{type: slack, url: https://hooks.slack.com/services/T0/B0/hidden}",
+        "{type: slack, secret: {url: https://hooks.slack.com/services/T0/B0/hidden}}",
+        "{type: apprise, secret: [tgram://hidden]}",
+        "{type: slack, secret: ecr-warden/x, conversation: xoxb-hidden}",
+        "{type: slack, secret: ecr-warden/x, conversation: [xoxb-hidden]}",
+        "{type: slack, secret: ecr-warden/x, mentions: {pay: xoxb-hidden}}",
+        "{type: slack, secret: ecr-warden/x, mentions: [xoxb-hidden]}",
+        "{type: sns, fallback: xoxb-hidden}",
+        "{type: sns, fallback: {a: xoxb-hidden}}",
+    ],
+)
+def test_nothing_that_stands_where_a_secret_could_is_repeated(channel):
+    for text in (f"version: 1\nchannels:\n  x: {channel}\n", f"version: 1\nchannels: [{channel}]\n"):
+        assert check_policy(text, "p").policy is None
+        assert "hidden" not in "\n".join(said(text))
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "https://hooks.slack.com/services/T0/B0/hidden",
+        "xoxb-1-hidden",
+        "'a hidden thing'",
+        "{url: hidden}",
+        "[hidden]",
+        "7",
+        "",
+        "ecr-warden/hidden/",
+    ],
 )
 def test_a_secret_itself_is_refused_and_not_repeated(secret):
     text = f"version: 1\nchannels:\n  x: {{type: slack, secret: {secret}}}\n"
@@ -238,6 +292,20 @@ def test_a_channels_name_can_be_a_dimension_and_a_key(name, is_sound):
         ("repositories: ['a**']", "'a**': error: 'a**': ** stands for whole segments"),
         ("except: ['/a']", "'/a': error: '/a': a repository's name has no empty segment"),
         ("owners: ['']", "'': error: owners: string should have at least 1 character"),
+        ("owners: [' ']", "' ': error: owners: ' ' has white space around it: remove it"),
+        ("owners: ['pay ']", "'pay ': error: owners: 'pay ' has white space around it: remove it"),
+        (
+            "owners: [yes]",
+            "yes: error: owners: put it in quotes: without them YAML takes it for true or false",
+        ),
+        ("owners: [7]", "7: error: owners: put it in quotes: without them YAML takes it for a number"),
+        ("outcomes: image_vulnerable", "outcomes: error: outcomes: give a list, as in [image_vulnerable]"),
+        ("repositories: '**'", 'repositories: error: repositories: give a list, as in ["**"]'),
+        ("outcomes:", "outcomes: error: outcomes is empty: remove it, or give it entries"),
+        (
+            "mode: off",
+            "mode: error: mode: input should be 'audit' or 'enforce', got false, as which YAML takes off",
+        ),
         ("mode: dry", "mode: error: mode: input should be 'audit' or 'enforce', got 'dry'"),
         ("digest: 30m", "digest: error: digest: input should be '15m', 'hourly' or 'daily', got '30m'"),
         ("ownres: [a]", "ownres: error: ownres is not a known key: did you mean owners?"),
@@ -253,6 +321,49 @@ def test_a_channels_name_can_be_a_dimension_and_a_key(name, is_sound):
 def test_what_is_wrong_with_a_route_is_said(route, problem):
     (found,) = said_at(CHANNELS + f"  - {{to: [ops], {route}}}\n")
     assert found.startswith(problem)
+
+
+@pytest.mark.parametrize(
+    ("to", "problem"),
+    [
+        ("ops", "to: error: to: give a list, as in [ops]"),
+        ("ops, team", "to: error: to: give a list, as in [ops, team]"),
+        ("", "to: error: to is empty: remove it, or give it entries"),
+        ("[]", "to: error: to: list should have at least 1 item after validation, not 0, got an empty list"),
+        ("{ops: team}", "to: error: to: input should be a valid list, got a mapping"),
+    ],
+)
+def test_channels_that_are_no_list_are_shown_as_one(to, problem):
+    assert said_at(CHANNELS + f"  - to: {to}\n") == [problem]
+
+
+@pytest.mark.parametrize("section", ["channels", "routes", "messages", "rules", "exceptions"])
+def test_a_section_with_nothing_in_it_is_to_be_removed(section):
+    text = f"version: 1\n{section}:\n"
+    assert said(text) == [f"p:2:1: error: {section} is empty: remove it, or give it entries"]
+
+
+@pytest.mark.parametrize("name", ["on", "no", "off", "Yes", "null", "~"])
+def test_a_name_that_yaml_takes_for_something_else_is_to_be_put_in_quotes(name):
+    channels = f"  ops: {{type: snsx}}\n  {name}: {{type: sns}}\n"
+    (problem,) = said(f"version: 1\nchannels:\n{channels}")
+    assert problem.startswith(
+        f'p:4:3: error: put {name} in quotes, as in "{name}": without them YAML takes it'
+    )
+    mentions = f"mentions: {{pay: S0123ABCD, {name}: S0123ABCD}}"
+    text = f"version: 1\nchannels:\n  x: {{type: slack, secret: ecr-warden/x, {mentions}}}\n"
+    assert [one.partition(":")[0] for one in said_at(text)] == [name]
+    quoted = channels.replace("snsx", "amazon-q").replace(f"{name}:", f'"{name}":')
+    if name.isalnum():
+        assert said(f'version: 1\nchannels:\n{quoted}routes: [{{to: [ops, "{name}"]}}]\n') == []
+
+
+def test_a_name_that_is_a_number_is_to_be_put_in_quotes():
+    channels = "  7: {type: sns}\n  x: {type: slack, secret: ecr-warden/x, mentions: {15: S0123ABCD}}\n"
+    assert said_at(f"version: 1\nchannels:\n{channels}") == [
+        "7: error: 7: put it in quotes: without them YAML takes it for a number",
+        "15: error: 15: put it in quotes: without them YAML takes it for a number",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -290,6 +401,11 @@ def test_what_is_wrong_with_a_route_is_said(route, problem):
             "time_zone: error: 'qqqq' is no time zone: give one as in Europe/Berlin",
         ),
         (
+            # Only the machine that builds has one.
+            "from: 22:00, to: 07:00, time_zone: localtime",
+            "time_zone: error: 'localtime' is no time zone: give one as in Europe/Berlin",
+        ),
+        (
             "from: 22:00, to: 07:00, time_zone: UTC, tz: x",
             "tz: error: tz is not a known key: known here: from, to, time_zone",
         ),
@@ -321,7 +437,8 @@ def test_what_is_wrong_with_messages_is_said(messages, problem):
 
 def fallbacks(*ways):
     channels = "".join(
-        f"  {name}: {{type: sns{f', fallback: {fallback}' if fallback else ''}}}\n" for name, fallback in ways
+        f"  {name}: {{type: apprise, secret: ecr-warden/{name}{f', fallback: {to}' if to else ''}}}\n"
+        for name, to in ways
     )
     return f"version: 1\nchannels:\n{channels}routes: [{{to: [{', '.join(name for name, _ in ways)}]}}]\n"
 
@@ -408,6 +525,99 @@ channels:
 routes: [{to: [a], owners: [web]}, {to: [b], owners: [pay]}]
 """
     assert said(text) == []
+
+
+SLACK = "type: slack, secret: ecr-warden/slack"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "problem"),
+    [
+        ("type: sns", "type: sns", "a and b are the same topic"),
+        ("type: amazon-q", "type: amazon-q", "a and b are the same topic"),
+        (SLACK, SLACK, "a and b have the same secret"),
+        (
+            "type: webhook, secret: ecr-warden/x",
+            "type: webhook, secret: ecr-warden/x",
+            "a and b have the same secret",
+        ),
+    ],
+)
+def test_a_channel_cannot_be_the_fallback_of_itself_by_another_name(one, other, problem):
+    text = f"version: 1\nchannels:\n  a: {{{one}, fallback: b}}\n  b: {{{other}}}\nroutes: [{{to: [a]}}]\n"
+    assert said_at(text) == [
+        f"fallback: error: {problem}, so that both are down at once: name another channel, or remove it"
+    ]
+
+
+def test_a_bot_that_is_its_own_fallback_in_another_conversation_is_a_warning():
+    text = f"""\
+version: 1
+channels:
+  a: {{{SLACK}, conversation: C0123ABCD, fallback: b}}
+  b: {{{SLACK}, conversation: C0123ABCE}}
+routes: [{{to: [a]}}]
+"""
+    assert policy_of(text)
+    assert said_at(text) == [
+        "fallback: warning: a and b have the same secret: where the bot's token is what fails, both are down"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_sound"),
+    [
+        ("type: slack, conversation: C0123ABCD", "type: slack, conversation: C0123ABCE", True),
+        ("type: slack, conversation: C0123ABCD", "type: slack", False),
+        ("type: slack", "type: apprise", False),
+        ("type: webhook", "type: apprise", False),
+        ("type: webhook", "type: slack, conversation: C0123ABCD", False),
+    ],
+)
+def test_one_secret_cannot_be_two_things(one, other, is_sound):
+    channels = f"  a: {{{one}, secret: ecr-warden/x}}\n  b: {{{other}, secret: ecr-warden/x}}\n"
+    found = said_at(f"version: 1\nchannels:\n{channels}routes: [{{to: [a, b]}}]\n")
+    if is_sound:
+        assert found == []
+    else:
+        (problem,) = found
+        assert problem.startswith("secret: error: the channel a has the same secret, which cannot be both ")
+        assert problem.endswith(": give each its own")
+
+
+TWICE = "b: warning: the channel a is the same topic: what goes to both is told there twice"
+
+
+@pytest.mark.parametrize("kind", ["sns", "amazon-q"])
+@pytest.mark.parametrize(
+    ("routes", "is_twice"),
+    [
+        ("{to: [a, b]}", True),
+        ("{to: [a]}, {to: [b]}", True),
+        ("{to: [a], outcomes: [scan_failed]}, {to: [b]}", True),
+        ("{to: [a], min_severity: low}, {to: [b], min_severity: critical}", True),
+        ("{to: [a], repositories: ['prod/**']}, {to: [b], repositories: ['*/api']}", True),
+        ("{to: [a], repositories: ['prod/**']}, {to: [b], except: ['prod/**']}", False),
+        ("{to: [a], repositories: ['prod/**']}, {to: [b], repositories: ['dev/**']}", False),
+        ("{to: [a], outcomes: [scan_failed]}, {to: [b], outcomes: [tag_violation]}", False),
+        # Whether a name matches both takes too long to tell.
+        (f"{{to: [a], repositories: ['*a{'?' * 13}']}}, {{to: [b], repositories: ['*b{'?' * 13}']}}", True),
+        ("{to: [a], owners: [pay]}, {to: [b], owners: [web]}", False),
+        ("{to: [a], accounts: ['123456789012']}, {to: [b], accounts: ['210987654321']}", False),
+        ("{to: [a], regions: [eu-west-1]}, {to: [b], regions: [us-east-1]}", False),
+        ("{to: [a], mode: audit}, {to: [b], mode: enforce}", False),
+    ],
+)
+def test_one_topic_that_is_told_the_same_twice_is_a_warning(kind, routes, is_twice):
+    text = f"version: 1\nchannels:\n  a: {{type: {kind}}}\n  b: {{type: {kind}}}\nroutes: [{routes}]\n"
+    assert policy_of(text)
+    assert [one.partition(";")[0] for one in said_at(text)] == [TWICE] * is_twice
+
+
+def test_one_webhook_that_two_routes_tell_different_things_is_no_problem():
+    channels = f"  a: {{{SLACK}}}\n  b: {{{SLACK}}}\n"
+    routes = "routes: [{to: [a], owners: [pay]}, {to: [b], owners: [web]}]\n"
+    assert said_at(f"version: 1\nchannels:\n{channels}{routes}") == []
 
 
 def test_one_bot_may_post_to_several_conversations_but_not_twice_to_one():

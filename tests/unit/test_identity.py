@@ -45,7 +45,9 @@ def vouched_for_by(provider, name="run-7"):
         ({"type": "AWSService", "invokedBy": "ecr.amazonaws.com"}, "ecr.amazonaws.com"),
         ({"type": "AWSAccount", "principalId": "AIDAEXAMPLE", "accountId": "2"}, "account 2"),
         ({"type": "AWSAccount", "principalId": "AROAEXAMPLE:mary", "accountId": "2"}, "mary of account 2"),
-        ({"principalId": "AIDAEXAMPLE"}, "AIDAEXAMPLE"),
+        # A user who has been deleted is known by an id alone.
+        ({"type": "IAMUser", "principalId": "AIDACKCEVSQ6C2EXAMPLE"}, None),
+        ({"type": "AssumedRole", "principalId": "AROACKCEVSQ6C2EXAMPLE"}, None),
         ({}, None),
         (None, None),
         ("mary", None),
@@ -76,7 +78,6 @@ def test_a_person_of_iam_identity_center_is_named_with_the_permission_set():
     [
         (f"{PROVIDER}token.actions.githubusercontent.com", "GitHub Actions"),
         (f"{PROVIDER}gitlab.com", "GitLab"),
-        (f"{PROVIDER}gitlab.example.co.uk", "GitLab"),
         (f"{PROVIDER}oidc.circleci.com/org/{UUID}", "CircleCI"),
         (f"{PROVIDER}agent.buildkite.com", "Buildkite"),
         (
@@ -96,6 +97,7 @@ def test_a_session_is_named_with_the_system_whose_provider_vouched_for_it(provid
     "provider",
     [
         f"{PROVIDER}example.com",
+        f"{PROVIDER}gitlab.example.co.uk",
         f"{PROVIDER}token.actions.githubusercontent.com.example.com",
         f"{PROVIDER}example.com/gitlab.com",
         "",
@@ -104,6 +106,36 @@ def test_a_session_is_named_with_the_system_whose_provider_vouched_for_it(provid
 )
 def test_a_provider_that_is_not_known_is_taken_for_none(provider):
     assert caller_name(vouched_for_by(provider)) == "deploy/run-7"
+
+
+@pytest.mark.parametrize(
+    "name", ["GitHubActions", "jenkins-mary", "GitLabRunner-1-2", "0123456789abcdef" * 2]
+)
+@pytest.mark.parametrize(
+    "provider",
+    [
+        "accounts.google.com",
+        f"{PROVIDER}corp.okta.com",
+        f"arn:aws:iam::{ACCOUNT}:saml-provider/okta",
+        "cognito-identity.amazonaws.com",
+    ],
+)
+def test_where_another_provider_vouched_for_a_session_its_name_says_nothing(provider, name):
+    assert caller_name(vouched_for_by(provider, name)) == f"deploy/{name}"
+
+
+@pytest.mark.parametrize(
+    ("host", "name", "system"),
+    [
+        ("gitlab.example.co.uk", "GitLabRunner-12-3456", " (GitLab)"),
+        ("gitlab.example.co.uk", "GitHubActions", ""),
+        ("gitlab.example.co.uk", "mary", ""),
+        ("git.example.co.uk", "GitLabRunner-12-3456", ""),
+        ("token.actions.githubusercontent.com", "GitLabRunner-12-3456", " (GitHub Actions)"),
+    ],
+)
+def test_a_gitlab_of_ones_own_is_one_where_its_host_and_the_session_both_say_so(host, name, system):
+    assert caller_name(vouched_for_by(PROVIDER + host, name)) == f"deploy/{name}{system}"
 
 
 @pytest.mark.parametrize(
@@ -136,6 +168,25 @@ def test_a_function_is_known_by_whom_its_session_was_issued_for():
     assert caller_name(identity) == "sync/sync-images (Lambda)"
 
 
+@pytest.mark.parametrize("name", ["0123456789abcdef" * 2, "GitHubActions"])
+def test_a_session_that_was_issued_for_something_else_is_not_named_by_its_name(name):
+    other = session("sync", name) | {"inScopeOf": {"issuerType": "AWS::SomethingNew::Thing"}}
+    assert caller_name(other) == f"sync/{name}"
+    function = session("sync", name) | {"inScopeOf": {"issuerType": "AWS::Lambda::Function"}}
+    assert caller_name(function) == f"sync/{name} (Lambda)"
+
+
+def test_a_session_by_which_a_service_acts_is_no_task():
+    task = "0123456789abcdef" * 2
+    assert caller_name(session("sync", task) | {"invokedBy": "glue.amazonaws.com"}) == f"sync/{task}"
+
+
+@pytest.mark.parametrize("unique_id", ["AIDACKCEVSQ6C2EXAMPLE", "AROACKCEVSQ6C2EXAMPLE"])
+def test_nobody_is_named_by_a_unique_id(unique_id):
+    assert caller_name({"userName": unique_id}) is None
+    assert caller_name(session("deploy", unique_id)) == "deploy/…"
+
+
 def test_nobody_is_named_by_an_access_key():
     key = "AKIAIOSFODNN7EXAMPLE"
     assert caller_name({"principalId": key, "accessKeyId": key}) is None
@@ -166,7 +217,7 @@ IDENTITIES = st.fixed_dictionaries(
         "type": st.sampled_from(["IAMUser", "AssumedRole", "AWSAccount", "Root"]) | JSON,
         "arn": st.text() | st.just("arn:aws:sts::1:assumed-role/a/b") | JSON,
         "userName": JSON,
-        "principalId": st.from_regex(r"A[KS]IA[0-9A-Z]{16}", fullmatch=True) | JSON,
+        "principalId": st.from_regex(r"A(KI|SI|ID|RO)A[0-9A-Z]{16}", fullmatch=True) | JSON,
         "accountId": JSON,
         "sessionContext": JSON | st.fixed_dictionaries({"webIdFederationData": JSON, "sessionIssuer": JSON}),
         "inScopeOf": JSON,
@@ -175,12 +226,12 @@ IDENTITIES = st.fixed_dictionaries(
 
 
 @given(IDENTITIES | JSON)
-def test_whatever_an_identity_is_its_name_is_short_printable_and_no_access_key(identity):
+def test_whatever_an_identity_is_its_name_is_short_printable_and_no_key_or_id(identity):
     name = caller_name(identity)
     if name is not None:
         assert 0 < len(name) <= 200
         assert name.isprintable()
-        assert not re.search(r"A[KS]IA[0-9A-Z]{16}", name)
+        assert not re.search(r"A(KI|SI|ID|RO)A[0-9A-Z]{16}", name)
 
 
 def test_nothing_at_all_names_nobody():

@@ -1,11 +1,15 @@
 """How messages look on a terminal."""
 
+from dataclasses import replace
+
 import pytest
 
 from ecr_warden_cli.caused import Message
 from ecr_warden_cli.commands.message_texts import heading, text, title
 
 ROOT = Message("incidents", "slack", "🔴 Image a &lt;b&gt;", {"text": "x", "ts": "1.0", "blocks": []})
+HEADER = {"type": "header", "text": {"type": "plain_text", "text": "🔴 Two <images>"}}
+SHORT = Message("team", "slack", "🔴 Two &lt;images&gt;. A long reason.", {"text": "x", "blocks": [HEADER]})
 ANSWER = Message("incidents", "slack", "passes again", {"text": "x", "thread_ts": "1.0"})
 EVENT = {"type": "ecr-warden.image_vulnerable", "subject": "prod/api:1"}
 
@@ -44,6 +48,11 @@ def test_a_message_without_blocks_is_its_text():
         (Message("team", "slack", "x", {"text": "x"}), [], "team (slack)"),
         (ROOT, [ANSWER], "incidents (slack, changed in place)"),
         (ANSWER, [ROOT, ANSWER], "incidents (slack, in the thread of “🔴 Image a <b>”)"),
+        (
+            ANSWER,
+            [replace(SHORT, channel="incidents", payload=SHORT.payload | {"ts": "1.0"})],
+            "incidents (slack, in the thread of “🔴 Two <images>”)",
+        ),
         (ANSWER, [ANSWER], "incidents (slack, in its thread)"),
         (Message("ops", "sns", "x", {"subject": "s"}), [], "ops (sns)"),
     ],
@@ -69,6 +78,7 @@ def test_a_heading_says_where_a_message_stands(message, others, shown):
             "CloudEvent ecr-warden.image_vulnerable of prod/api:1\nCloudEvent t of -",
         ),
         (Message("team", "slack", "First &amp; line\nmore", {}), "First & line", "First & line\nmore"),
+        (SHORT, "🔴 Two <images>", "🔴 Two <images>"),
     ],
 )
 def test_each_type_has_a_title_and_a_text(message, first, whole):

@@ -368,6 +368,13 @@ def test_a_page_has_the_same_elements_whatever_a_message_says(text):
     assert tags.count("title") == tags.count("style") == tags.count("main") == 1
 
 
+def test_nothing_on_the_page_turns_the_direction_of_a_text_or_hides_some():
+    told = previews([outcome_with("a\u202egnp.exe\u2066b\u200bc\u2028d")], EXAMPLES, Gathered.EACH)
+    html = page(told, made_of="made of x\u202ey\u2069")
+    assert "made of x\ufffdy\ufffd. Nothing was sent." in html
+    assert not re.search("[\u200b\u200e\u200f\u2028-\u202e\u2066-\u2069]", html)
+
+
 @pytest.mark.parametrize("text", HOSTILE)
 def test_no_link_of_the_page_is_one_that_a_message_forged(text):
     told = previews([outcome_with(text)], EXAMPLES, Gathered.EACH)

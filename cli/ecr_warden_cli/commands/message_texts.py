@@ -30,7 +30,7 @@ def title(message: Message) -> str:
         case ChannelType.WEBHOOK:
             return ", ".join(_cloud_events(message.payload))
         case _:
-            return html.unescape(message.text.partition("\n")[0])
+            return _header(message) or html.unescape(message.text.partition("\n")[0])
 
 
 def text(message: Message) -> str:
@@ -54,6 +54,12 @@ def _place(message: Message, others: Iterable[Message]) -> str:
     # A thread's first message is told again where this one settles it.
     roots = [other for other in others if other.type == ChannelType.SLACK and other.payload.get("ts") == root]
     return f", in the thread of “{title(roots[0])}”" if roots else ", in its thread"
+
+
+def _header(message: Message) -> str:
+    """Give a Slack message's first header, which is shorter than the text of its notification."""
+    blocks = message.payload.get("blocks", ())
+    return next((block["text"]["text"] for block in blocks if block["type"] == "header"), "")
 
 
 def _cloud_events(payload: dict[str, Any]) -> list[str]:

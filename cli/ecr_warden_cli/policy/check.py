@@ -1,6 +1,8 @@
 """Checking a policy file: every problem at once, each with its place and its remedy."""
 
 import difflib
+import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -44,9 +46,15 @@ from ecr_warden_cli.policy.telling_consistency import (
     timing_problems,
 )
 from ecr_warden_cli.policy.telling_model import KEYS_OF_SOME_CHANNELS, AnyChannel, RouteModel
+from ecr_warden_cli.policy.telling_places import place_problems
 
 Entry = TypeVar("Entry", bound=BaseModel)
 _CHANNEL: Final[TypeAdapter[AnyChannel]] = TypeAdapter(AnyChannel)
+# What pydantic calls a section that is not one.
+_NO_SECTION: Final = frozenset({"dict_type", "list_type", "model_type", "model_attributes_type"})
+_PLAIN_KEY: Final = re.compile(r"[A-Za-z_-]{1,40}")
+# What YAML reads in brackets without quotes as it stands.
+_PLAIN_ITEMS: Final = re.compile(r"[A-Za-z][\w, ./*-]*", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -93,7 +101,8 @@ def _consistency_problems(source: Source, file: str, today: date) -> Iterator[Pr
     }
     yield from rule_problems(rules, source, file)
     yield from lifecycle_section_problems(rules, source, file)
-    mode = Mode(data["mode"]) if data.get("mode") in set(Mode) else Mode.AUDIT
+    # Whatever is written there: what cannot be in a set, too.
+    mode = Mode(data["mode"]) if data.get("mode") in tuple(Mode) else Mode.AUDIT
     yield from registry_problems(rules, mode, source, file)
     yield from scan_gate_problems(rules, source, file, today)
     yield from exception_problems(_sound(ExceptionModel, data.get("exceptions")), source, file, today)
@@ -109,6 +118,7 @@ def _telling_problems(
     channels = _sound_channels(entries)
     routes = _sound(RouteModel, route_entries)
     yield from fallback_problems(channels, names, source, file)
+    yield from place_problems(channels, routes.values(), source, file)
     yield from route_problems(routes, names, source, file)
     yield from timing_problems(routes, channels, source, file)
     if len(routes) == len(route_entries) and len(channels) == len(names):
@@ -134,11 +144,13 @@ def _sound(kind: type[Entry], entries: object) -> dict[int, Entry]:
 
 
 def _problem(details: ErrorDetails, source: Source, file: str) -> Problem:
-    loc = details["loc"]
-    # A discriminated union puts the type's name behind the channel's; no place in the file has it.
-    path: Path = loc[:2] + loc[3:] if loc[:1] == ("channels",) else loc
-    # Nor is a key's own place below it.
-    path = path[:-1] if path[-1:] == ("[key]",) else path
+    path: Path = details["loc"]
+    if path[-1:] == ("[key]",):
+        # A key's own place is not below it, and has its text, though YAML may have taken it for a number.
+        path = (*path[:-2], str(path[-2]))
+    if path[:1] == ("channels",):
+        # A discriminated union puts the type's name behind the channel's; no place in the file has it.
+        path = path[:2] + path[3:]
     line, column = source.position(path)
     return Problem(file, line, column, _message(details, path))
 
@@ -154,14 +166,53 @@ def _message(details: ErrorDetails, path: Path) -> str:
             return _unknown_key(name, details["loc"])
         case "missing":
             return f"{name} is missing" + (": every exception ends" if name == "until" else "")
-        case "union_tag_not_found":
-            return f"{name} has no type: give one of {_types(details)}"
         case "union_tag_invalid":
-            return f"{name}: no channel is of the type {details['ctx']['tag']}: give one of {_types(details)}"
+            return f"{name}: no channel is of this type: give one of {_types(details)}"
         case "value_error":
             return str(details["ctx"]["error"])
+        case kind if kind == "union_tag_not_found" or (
+            kind == "model_attributes_type" and not details["input"]
+        ):
+            return f"{name} has no type: give one of {_types(details)}"
         case _:
-            return f"{name}: {details['msg'][0].lower()}{details['msg'][1:]}, got {details['input']!r}"
+            return f"{name}{_wrong_value(details, path)}"
+
+
+def _wrong_value(details: ErrorDetails, path: Path) -> str:
+    """Say, behind a name, that what stands there is of another kind, and how YAML comes to take it so."""
+    kind, value = details["type"], details["input"]
+    if value is None and kind in _NO_SECTION and isinstance(path[-1], str):
+        return " is empty: remove it, or give it entries"
+    if kind == "list_type" and isinstance(value, str) and not _may_be_secret(path):
+        return f": give a list, as in [{_items(value)}]"
+    if kind == "string_type" and isinstance(value, bool | int | float):
+        taken_for = "true or false" if isinstance(value, bool) else "a number"
+        return f": put it in quotes: without them YAML takes it for {taken_for}"
+    return f": {details['msg'][0].lower()}{details['msg'][1:]}, got {_got(details, path)}"
+
+
+def _may_be_secret(path: Path) -> bool:
+    """Tell whether somebody may have written a secret there instead of its name."""
+    return path[:1] in {(), ("channels",)}
+
+
+def _items(text: str) -> str:
+    return text if _PLAIN_ITEMS.fullmatch(text) else json.dumps(text, ensure_ascii=False)
+
+
+def _got(details: ErrorDetails, path: Path) -> str:
+    value = details["input"]
+    if isinstance(value, list | dict):
+        return f"{'a' if value else 'an empty'} {'list' if isinstance(value, list) else 'mapping'}"
+    if _may_be_secret(path):
+        return "a text" if isinstance(value, str) else "a number"
+    if isinstance(value, bool) and details["type"] == "enum":
+        return (
+            "true, as which YAML takes on and yes too"
+            if value
+            else "false, as which YAML takes off and no too"
+        )
+    return repr(value)
 
 
 def _types(details: ErrorDetails) -> str:
@@ -174,6 +225,8 @@ def _types(details: ErrorDetails) -> str:
 def _unknown_key(name: str, loc: tuple[int | str, ...]) -> str:
     if loc[0] == "channels" and name in KEYS_OF_SOME_CHANNELS:
         return f"{name}: {KEYS_OF_SOME_CHANNELS[name]}"
+    if loc[0] == "channels" and not _PLAIN_KEY.fullmatch(name):
+        name = "this"
     known = _known_keys(loc[:-1])
     nearest = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean {nearest[0]}?" if nearest else f"known here: {', '.join(known)}"

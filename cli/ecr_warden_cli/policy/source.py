@@ -13,6 +13,11 @@ Path = tuple[str | int, ...]
 # Far more than people write, and few enough to be read at once.
 MOST_PARTS: Final = 20_000
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
+# Once it is plain data, nobody can tell on from yes. A number can be told, and where it stands.
+_TAKEN_FOR: Final = {
+    "tag:yaml.org,2002:bool": "true or false",
+    "tag:yaml.org,2002:null": "nothing",
+}
 
 
 @dataclass
@@ -67,7 +72,8 @@ def _read_into(source: Source, text: str, file: str) -> None:
     if node is None:
         source.problems.append(Problem(file, 1, 1, "the file is empty: a policy begins with version: 1"))
         return
-    source.problems.extend(_duplicates(node, file))
+    for mapping in _mappings(node, set()):
+        source.problems += [*_duplicates(mapping, file), *_keys_that_lose_their_text(mapping, file)]
     try:
         _locate(node, (), source.positions, set())
         source.data = loader.construct_document(node)
@@ -91,23 +97,41 @@ def _place(mark: yaml.Mark) -> tuple[int, int]:
     return mark.line + 1, mark.column + 1
 
 
-def _duplicates(node: yaml.Node, file: str, seen: set[int] | None = None) -> Iterator[Problem]:
-    seen = set() if seen is None else seen
+def _mappings(node: yaml.Node, seen: set[int]) -> Iterator[yaml.MappingNode]:
+    """Give each mapping once, however many aliases lead to it."""
     if id(node) in seen:
         return
     seen.add(id(node))
     if isinstance(node, yaml.MappingNode):
-        keys: set[str] = set()
-        for key, value in node.value:
-            # A key that is a list or a mapping is refused when the document is constructed.
-            if isinstance(key, yaml.ScalarNode):
-                if key.value in keys:
-                    yield Problem(file, *_place(key.start_mark), f"{key.value} is there twice")
-                keys.add(key.value)
-            yield from _duplicates(value, file, seen)
+        yield node
+        for _, value in node.value:
+            yield from _mappings(value, seen)
     elif isinstance(node, yaml.SequenceNode):
         for value in node.value:
-            yield from _duplicates(value, file, seen)
+            yield from _mappings(value, seen)
+
+
+def _keys(node: yaml.MappingNode) -> Iterator[yaml.ScalarNode]:
+    # A key that is a list or a mapping is refused when the document is constructed.
+    return (key for key, _ in node.value if isinstance(key, yaml.ScalarNode))
+
+
+def _duplicates(node: yaml.MappingNode, file: str) -> Iterator[Problem]:
+    keys: set[str] = set()
+    for key in _keys(node):
+        if key.value in keys:
+            yield Problem(file, *_place(key.start_mark), f"{key.value} is there twice")
+        keys.add(key.value)
+
+
+def _keys_that_lose_their_text(node: yaml.MappingNode, file: str) -> Iterator[Problem]:
+    for key in _keys(node):
+        if key.value and key.tag in _TAKEN_FOR:
+            message = (
+                f'put {key.value} in quotes, as in "{key.value}": without them YAML takes it for '
+                f"{_TAKEN_FOR[key.tag]}"
+            )
+            yield Problem(file, *_place(key.start_mark), message)
 
 
 def _locate(node: yaml.Node, path: Path, positions: dict[Path, tuple[int, int]], above: set[int]) -> None:

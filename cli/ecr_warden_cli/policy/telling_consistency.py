@@ -23,7 +23,7 @@ def route_problems(
         for index, name in enumerate(route.to):
             if name not in names:
                 position = source.position(("routes", place, "to", index))
-                yield Problem(file, *position, _no_channel(name, names))
+                yield Problem(file, *position, f"no channel is named {name}: {_hint(name, names)}")
         # A route is for the repositories that a rule with its globs would be for.
         rule = Rule(0, tuple(route.repositories) or ("**",), tuple(route.excluded), tags=TagRules(0))
         if unreachable_tags([rule]):
@@ -34,10 +34,9 @@ def route_problems(
             yield Problem(file, *source.position(("routes", place)), message)
 
 
-def _no_channel(name: str, names: Sequence[str]) -> str:
+def _hint(name: str, names: Sequence[str]) -> str:
     nearest = difflib.get_close_matches(name, names, n=1)
-    hint = f"did you mean {nearest[0]}?" if nearest else "add it under channels"
-    return f"no channel is named {name}: {hint}"
+    return f"did you mean {nearest[0]}?" if nearest else "add it under channels"
 
 
 def timing_problems(
@@ -95,7 +94,8 @@ def fallback_problems(
     for name, fallback in fallbacks.items():
         position = source.position(("channels", name, "fallback"))
         if fallback not in names:
-            yield Problem(file, *position, _no_channel(fallback, names))
+            # It is not repeated: what stands below channels may be a secret.
+            yield Problem(file, *position, f"no channel has this name: {_hint(fallback, names)}")
         elif fallback == name:
             yield Problem(file, *position, f"{name} is its own fallback: name another channel, or remove it")
         elif name not in told and (circle := _circle(name, fallbacks)):
@@ -114,21 +114,10 @@ def _circle(name: str, fallbacks: Mapping[str, str]) -> list[str]:
 
 
 def secret_problems(policy: Policy, source: Source) -> Iterator[Problem]:
-    """Find channels that tell the same people twice, and secrets that the stack's default cannot read."""
-    first: dict[tuple[str, str | None], str] = {}
+    """Find secrets that the stack's default cannot read."""
     for channel in policy.channels:
-        if channel.secret is None:
-            continue
-        position = source.position(("channels", channel.name, "secret"))
-        # One bot may post to several conversations.
-        other = first.setdefault((channel.secret, channel.conversation), channel.name)
-        if other != channel.name:
-            where = "" if channel.conversation is None else " and conversation"
-            message = (
-                f"the channel {other} has the same secret{where}: outcomes for both are told there twice"
-            )
-            yield Problem(policy.file, *position, message, "warning")
-        if not channel.secret.startswith(DEFAULT_NAME_PREFIX):
+        if channel.secret is not None and not channel.secret.startswith(DEFAULT_NAME_PREFIX):
+            position = source.position(("channels", channel.name, "secret"))
             message = (
                 f"NotifyFunction reads secrets whose names begin with {DEFAULT_NAME_PREFIX}: name it so, or "
                 "deploy with another SecretNamePrefix"

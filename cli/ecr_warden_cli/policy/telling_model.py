@@ -10,11 +10,13 @@ from ecr_warden_cli.policy.base import Model, RepositoryGlob, Text, whole_number
 from ecr_warden_cli.policy.telling_texts import (
     CHANNEL_NAME,
     DURATION_SCHEMA,
+    OWNER_SCHEMA,
     AccountId,
     ChannelName,
     ClockTime,
     ConversationId,
     MentionedId,
+    OwnerName,
     Region,
     SecretName,
     TimeZone,
@@ -48,7 +50,7 @@ class SlackModel(ChannelModel):
     """The secret, in Secrets Manager, of the incoming webhook's URL or, for a conversation, a bot's token."""
     conversation: ConversationId | None = None
     """The id of the conversation to which a bot posts."""
-    mentions: dict[Text, MentionedId] = {}
+    mentions: dict[OwnerName, MentionedId] = {}
     """Whom a message about an owner's images mentions: the id of a user group or user, by owner."""
 
 
@@ -126,7 +128,7 @@ class RouteModel(Model):
     """Codes of AWS Regions."""
     mode: Mode | None = None
     """The mode in which it was decided."""
-    owners: list[Text] = []
+    owners: list[Annotated[OwnerName, OWNER_SCHEMA]] = []
     """Owners of repositories, by their resource tag team or owner; what has no owner is not told."""
     to: Annotated[list[Text], Field(min_length=1)]
     """Names of channels."""

@@ -4,21 +4,25 @@ import difflib
 import re
 from collections.abc import Callable
 from datetime import time
+from functools import cache
+from importlib.resources import files
 from typing import Annotated, Final
-from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 # It is a metric's dimension and part of keys in DynamoDB.
 CHANNEL_NAME: Final = "[A-Za-z0-9_-]{1,64}"
-# Secrets Manager's own characters.
-_SECRET_NAME: Final = "[A-Za-z0-9/_+=.@-]{1,512}"  # noqa: S105  # what names look like
+# Secrets Manager's own characters; a name that ends in a slash is a prefix without its name.
+_SECRET_NAME: Final = "[A-Za-z0-9/_+=.@-]{0,511}[A-Za-z0-9_+=.@-]"  # noqa: S105  # what names look like
 _CONVERSATION: Final = "[CGD][A-Z0-9]{8,}"
 _MENTIONED: Final = "[SUW][A-Z0-9]{8,}"
 _ACCOUNT: Final = "[0-9]{12}"
 _REGION: Final = "[a-z]{2,}(-[a-z]+)+-[0-9]+"
 _CLOCK_TIME: Final = "([01]?[0-9]|2[0-3]):[0-5][0-9]"
 _DURATION: Final = "[0-9]{1,6}[sm]"
+# Of a name that is less so, another is no help.
+_ALIKE: Final = 0.7
+_OWNER: Final = r"\S([\s\S]*\S)?"
 
 
 def _channel_name(name: str) -> str:
@@ -29,9 +33,11 @@ def _channel_name(name: str) -> str:
     return name
 
 
-def _secret_name(name: str) -> str:
-    # What stands here may be the secret itself, so it is not repeated.
-    if not re.fullmatch(_SECRET_NAME, name) or name.startswith("xox"):
+# What stands below channels may be a secret itself, so that none of it is repeated.
+
+
+def _secret_name(name: object) -> object:
+    if not isinstance(name, str) or not re.fullmatch(_SECRET_NAME, name) or name.startswith("xox"):
         raise ValueError(
             "secret: give the name of a secret in Secrets Manager, as in ecr-warden/slack/secops; what is "
             "secret does not belong in the policy"
@@ -42,8 +48,8 @@ def _secret_name(name: str) -> str:
 def _conversation(text: str) -> str:
     if not re.fullmatch(_CONVERSATION, text):
         raise ValueError(
-            f"{text!r} is no conversation's id, as C0123ABCD is one: Slack shows it at the end of a "
-            "conversation's details, under About"
+            "conversation: give its id, as in C0123ABCD, which Slack shows at the end of the conversation's "
+            "details, under About"
         )
     return text
 
@@ -51,10 +57,16 @@ def _conversation(text: str) -> str:
 def _mentioned(text: str) -> str:
     if not re.fullmatch(_MENTIONED, text):
         raise ValueError(
-            f"{text!r} is nobody's id: give a Slack user group's, as in S0123ABCD, or a user's, as in "
-            "U0123ABCD; Slack copies it from the menu of their profile"
+            "mentions: give the id of a Slack user group, as in S0123ABCD, or of a user, as in U0123ABCD; "
+            "Slack copies it from the menu of their profile"
         )
     return text
+
+
+def _owner(name: str) -> str:
+    if name != name.strip():
+        raise ValueError(f"owners: {name!r} has white space around it: remove it")
+    return name
 
 
 def _account(value: object) -> object:
@@ -83,13 +95,19 @@ def _clock_time(value: object) -> object:
     return time(int(hours), int(minutes))
 
 
+@cache
+def _time_zones() -> frozenset[str]:
+    # Those that the functions have: the machine that checks may know others, such as localtime.
+    return frozenset(files("tzdata").joinpath("zones").read_text(encoding="utf-8").split())
+
+
 def _time_zone(name: str) -> str:
-    known = available_timezones()
+    known = _time_zones()
     if name not in known:
         # People name a city, or write a zone in their own case.
         by_spelling = {zone.rpartition("/")[2].lower(): zone for zone in sorted(known)}
         by_spelling |= {zone.lower(): zone for zone in known}
-        nearest = difflib.get_close_matches(name.lower().replace(" ", "_"), by_spelling, n=1)
+        nearest = difflib.get_close_matches(name.lower().replace(" ", "_"), by_spelling, n=1, cutoff=_ALIKE)
         hint = f"did you mean {by_spelling[nearest[0]]}?" if nearest else "give one as in Europe/Berlin"
         raise ValueError(f"{name!r} is no time zone: {hint}")
     return name
@@ -122,10 +140,12 @@ def _pattern(pattern: str) -> WithJsonSchema:
 DURATION_SCHEMA: Final = WithJsonSchema(
     {"anyOf": [{"const": 0}, {"type": "string", "pattern": f"^{_DURATION}$"}]}
 )
+OWNER_SCHEMA: Final = _pattern(_OWNER)
 ChannelName = Annotated[str, AfterValidator(_channel_name)]
-SecretName = Annotated[str, AfterValidator(_secret_name), _pattern(_SECRET_NAME)]
+SecretName = Annotated[str, BeforeValidator(_secret_name), _pattern(_SECRET_NAME)]
 ConversationId = Annotated[str, AfterValidator(_conversation), _pattern(_CONVERSATION)]
 MentionedId = Annotated[str, AfterValidator(_mentioned), _pattern(_MENTIONED)]
+OwnerName = Annotated[str, Field(min_length=1), AfterValidator(_owner)]
 AccountId = Annotated[str, BeforeValidator(_account), _pattern(_ACCOUNT)]
 Region = Annotated[str, AfterValidator(_region), _pattern(_REGION)]
 ClockTime = Annotated[time, BeforeValidator(_clock_time), _pattern(_CLOCK_TIME)]

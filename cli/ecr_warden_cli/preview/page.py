@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from ecr_warden.domain.policy import Channel, ChannelType
+from ecr_warden.domain.texts import one_line
 from ecr_warden_cli.preview.html import Html, element, joined, json_html
 from ecr_warden_cli.preview.limits import Used, limits
 from ecr_warden_cli.preview.previews import Preview, Told
@@ -58,9 +59,8 @@ def _head() -> Html:
 
 def _header(told: Sequence[Told], made_of: str) -> Html:
     channels = {preview.channel.name for one in told for preview in one.previews}
-    said = (
-        f"{_count(len(told), 'message')} in {_count(len(channels), 'channel')}, {made_of}. Nothing was sent."
-    )
+    counts = f"{_count(len(told), 'message')} in {_count(len(channels), 'channel')}"
+    said = f"{counts}, {one_line(made_of)}. Nothing was sent."
     return element(
         "header",
         AVATAR,
@@ -75,7 +75,7 @@ def _count(number: int, what: str) -> str:
 
 def _entry(number: int, told: Told) -> Html:
     dot = element("span", class_=f"dot {told.severity}", aria_hidden="true")
-    return element("a", dot, element("span", told.headline), href=f"#message-{number}")
+    return element("a", dot, element("span", one_line(told.headline)), href=f"#message-{number}")
 
 
 def _section(number: int, told: Told) -> Html:
@@ -83,7 +83,7 @@ def _section(number: int, told: Told) -> Html:
     kinds = [element("code", kind) for kind in told.kinds]
     return element(
         "section",
-        element("h2", told.headline, id=f"message-{number}"),
+        element("h2", one_line(told.headline), id=f"message-{number}"),
         element("p", severity, *kinds, class_="about"),
         element("div", *map(_card, told.previews), class_="cards"),
         aria_labelledby=f"message-{number}",
