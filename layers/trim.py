@@ -25,8 +25,8 @@ SERVICES = (
     "sts",
 )
 
-# Of these folders, only these entries: Powertools is here for its metrics, slack_sdk for its two clients,
-# and the rest of each list is what those import in turn.
+# Of these folders, only these entries: Powertools is here for its metrics, and the rest of its lists is what
+# those import in turn.
 KEPT: dict[str, tuple[str, ...]] = {
     "botocore/data": (
         *SERVICES,
@@ -47,16 +47,6 @@ KEPT: dict[str, tuple[str, ...]] = {
         "warnings",
     ),
     "aws_lambda_powertools/utilities": ("__init__.py", "jmespath_utils"),
-    "slack_sdk": (
-        "__init__.py",
-        "errors",
-        "http_retry",
-        "models",
-        "proxy_env_variable_loader.py",
-        "version.py",
-        "web",
-        "webhook",
-    ),
 }
 
 UNUSED = (
@@ -71,10 +61,6 @@ UNUSED = (
     "botocore/data/*/*/waiters-2.json",
     # A copy of the time zone database; botocore reads only UTC and the local zone.
     "dateutil/zoneinfo",
-    # slack_sdk by its old name, and its clients for asyncio.
-    "slack",
-    "slack_sdk/**/async_*.py",
-    "slack_sdk/**/legacy_*.py",
     # Of Apprise, its command with the parser of its options, the pictures that services get by address, the
     # translations, and what reads files with many URLs.
     "apprise/cli.py",
@@ -97,16 +83,23 @@ IMPORTED = (
     "apprise",
     "boto3",
     "aws_lambda_powertools.metrics",
-    "slack_sdk.web",
-    "slack_sdk.webhook",
     "tzdata.zoneinfo.Europe",
 )
-# Apprise passes over a plugin that it cannot import: one of each kind that is worth a check.
+# Apprise passes over a plugin that it cannot import: the ones that most people would tell by.
 APPRISE_URLS = (
     "json://localhost",
     "mailto://user:password@example.com",
+    "mailtos://user:password@example.com",
     "discord://123456789012345678/token-of-a-webhook",
+    "gchat://workspace/key/token",
+    "matrixs://user:password@example.com/#room",
+    "ntfys://example.com/topic",
+    "opsgenie://a3b4c5d6-1111-2222-3333-444455556666",
     "pagerduty://integrationkey@apikey",
+    f"pover://{'u' * 30}@{'a' * 30}",
+    f"slack://T1JJ3T3L2/A1BRTD4JD/{'t' * 24}/#general",
+    "tgram://123456789:abcdefg_hijklmnop/12315544",
+    "workflows://prod-12.westeurope.logic.azure.com:443/643e69f83c8944438d68119179a10a64/signature",
 )
 
 

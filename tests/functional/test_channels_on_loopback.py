@@ -1,5 +1,6 @@
 """Channels against servers on loopback, with their secrets in Secrets Manager; and SNS as moto has it."""
 
+import io
 import ipaddress
 import json
 import logging
@@ -153,10 +154,7 @@ def test_a_message_is_taken_and_the_secret_is_in_no_log(make, server, caplog):
     assert KEY not in caplog.text
 
 
-@pytest.mark.parametrize(
-    ("status", "is_refused"),
-    [(500, False), (404, False), (429, False), (400, True), (413, True), (422, True)],
-)
+@pytest.mark.parametrize(("status", "is_refused"), [(404, False), (429, False), (503, False), (413, True)])
 def test_what_is_answered_surely_told_nobody(make, server, caplog, status, is_refused):
     caplog.set_level(logging.DEBUG)
     server.answers = [(status, {})]
@@ -298,10 +296,31 @@ def test_a_webhook_that_is_busy_says_when_to_try_again(webhook, server, status, 
     assert failure(webhook(server.port)).retry_after == seconds
 
 
+@pytest.mark.parametrize(
+    ("status", "surely_failed", "is_refused"),
+    [
+        (400, True, False),
+        (422, True, False),
+        (413, True, True),
+        (415, True, True),
+        (408, False, False),
+        (500, False, False),
+        (502, False, False),
+        (503, True, False),
+    ],
+)
+def test_a_webhook_says_what_is_wrong_with_a_request_and_whether_it_failed(
+    webhook, server, status, surely_failed, is_refused
+):
+    server.answers = [(status, {})]
+    error = failure(webhook(server.port))
+    assert (error.surely_failed, error.is_refused) == (surely_failed, is_refused)
+
+
 def test_a_webhook_that_was_never_reached_surely_told_nobody(webhook):
     error = failure(webhook(closed_port()))
     assert error.surely_failed
-    assert "could not be reached" in str(error)
+    assert "Connection refused" in str(error)
 
 
 def test_a_webhook_that_cannot_be_trusted_surely_told_nobody(webhook, tmp_path):
@@ -333,6 +352,105 @@ def test_apprise_tells_a_title_a_text_and_a_type_and_keeps_the_rate_of_the_servi
     assert [one["message"] for one in told] == [payload["body"] for payload in rendered]
     assert {one["type"] for one in told} == {"failure"}
     assert channel.pause == 1.0
+
+
+@pytest.fixture
+def apprise(manager):
+    def made(port, url="json://user:{token}@127.0.0.1:{port}/{token}"):
+        manager.create_secret(Name=SECRET, SecretString=url.format(token=TOKEN, port=port))
+        of_policy = Channel("a", 1, ChannelType.APPRISE, SECRET)
+        return Apprise(of_policy, SecretsManager(manager), timeout=SHORT_TIMEOUT)
+
+    return made
+
+
+@pytest.mark.parametrize("status", [400, 422])
+def test_a_service_of_apprise_that_may_mean_its_key_refuses_no_message(apprise, server, manager, status):
+    # PagerDuty answers 400 for an integration key that is wrong.
+    channel = apprise(server.port)
+    server.answers = [(status, {})]
+    error = failure(channel)
+    assert not error.is_refused
+    assert error.surely_failed
+    rotated = secret_of("apprise", server.port, token="ROTATED")
+    manager.put_secret_value(SecretId=SECRET, SecretString=rotated)
+    channel.send(MESSAGE)
+    assert server.got[-1][0].startswith("/ROTATED")
+
+
+@pytest.mark.parametrize(
+    ("status", "surely_failed"),
+    [(408, False), (500, False), (502, False), (504, False), (599, False), (501, True), (503, True)],
+)
+def test_a_service_of_apprise_may_have_been_told_before_its_gateway_gave_up(
+    apprise, server, status, surely_failed
+):
+    server.answers = [(status, {})]
+    error = failure(apprise(server.port))
+    assert error.surely_failed is surely_failed
+    assert not error.is_refused
+
+
+@pytest.mark.parametrize(("status", "seconds"), [(429, 30), (503, None), (400, None)])
+def test_a_service_of_apprise_with_too_many_requests_gets_a_pause(apprise, server, status, seconds):
+    server.answers = [(status, {"Retry-After": "17"})]
+    assert failure(apprise(server.port)).retry_after == seconds
+
+
+def test_a_url_of_apprise_cannot_have_a_certificate_trusted_that_nobody_vouches_for(apprise, tmp_path):
+    server = Server()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate(tmp_path))
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    with serving(server):
+        failure(apprise(server.port, "jsons://user:{token}@127.0.0.1:{port}/{token}?verify=no"))
+    assert server.got == []
+
+
+# Apprise's own logger, from which nothing comes to the root's, and those of the HTTP clients below it.
+LOGGERS = (None, "apprise", "urllib3", "requests")
+
+
+@pytest.fixture
+def logged():
+    """Give what any logger says from DEBUG on, as far as they are left to."""
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    loggers = [logging.getLogger(name) for name in LOGGERS]
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.addHandler(handler)
+        logger.setLevel(logging.DEBUG)
+    yield stream
+    for logger, level in zip(loggers, before, strict=True):
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+
+
+@pytest.mark.parametrize("answer", [400, 404, "hang", "hang up"])
+def test_what_apprise_says_of_a_request_that_fails_is_logged_without_the_secret(
+    apprise, server, logged, answer
+):
+    # This service's warnings name the user who is told, which is a part of the URL.
+    url = "ncloud://user:{token}@127.0.0.1:{port}/{token}"
+    server.answers = [(answer, {})]
+    error = failure(apprise(server.port, url))
+    assert len(server.got) == 1
+    assert TOKEN in server.got[0][0]
+    assert TOKEN not in logged.getvalue()
+    if isinstance(answer, int):
+        assert f"error={answer}" in logged.getvalue()
+        assert str(answer) in str(error)
+    else:
+        assert "not shown: it may hold a secret URL" in logged.getvalue()
+
+
+@pytest.mark.parametrize(
+    "url", ["nope://{token}", "discord://{token}", "ntfy://{token}@/", "tgram://{token}/1"]
+)
+def test_what_apprise_says_of_a_url_that_it_does_not_know_is_logged_without_the_secret(apprise, logged, url):
+    failure(apprise(1, url))
+    assert TOKEN not in logged.getvalue()
 
 
 def test_apprise_leaves_the_rate_of_a_slow_service_to_who_sends(manager, server, monkeypatch):

@@ -9,8 +9,9 @@ from hostile import TEXTS, outcome_with
 from hypothesis import given
 
 from ecr_warden.adapters.amazon_q import AmazonQ
+from ecr_warden.adapters.plain_text import inert
 from ecr_warden.domain.content import content
-from ecr_warden.domain.messages import Digest, Message
+from ecr_warden.domain.messages import Digest, Message, Traits
 from ecr_warden.domain.outcomes import OutcomeKind
 from ecr_warden.domain.policy import Severity
 from ecr_warden.errors import ChannelError
@@ -87,7 +88,15 @@ def test_all_messages_about_one_image_are_one_thread():
 
 
 def test_a_digest_is_in_no_thread():
-    digest = Digest((("Tag quarantined", 9),), 9, NOW, NOW, Severity.HIGH, "https://example.com/all")
+    digest = Digest(
+        (("Tag quarantined", 9),),
+        9,
+        NOW,
+        NOW,
+        Severity.HIGH,
+        "https://example.com/all",
+        Traits.of((OUTCOME,)),
+    )
     sent = notification(Message((OUTCOME,), digest))
     assert "threadId" not in sent["metadata"]
     assert sent["metadata"]["eventType"] == "ecr-warden-digest"
@@ -130,6 +139,25 @@ def test_a_list_has_as_many_as_one_reads():
     sent = notification(Message(outcomes))
     assert sent["content"]["nextSteps"] == [f"Mend {n}." for n in range(10)]
     assert len(sent["metadata"]["relatedResources"]) == 10
+
+
+UNDO = "`ecr-warden undo change-1 change-2` takes it back."
+
+
+@pytest.mark.parametrize("before", range(0, 300, 7))
+def test_what_to_do_has_a_command_whole_or_not_at_all(before):
+    step = "word " * (before // 5) + "w" * (before % 5) + " " + UNDO + " More words." * 40
+    (shown,) = notification(Message((replace(OUTCOME, next_step=step),)))["content"]["nextSteps"]
+    assert len(shown) <= 250
+    assert shown.endswith("…")
+    assert inert("`ecr-warden undo change-1 change-2`") in shown or "ecr-warden" not in shown
+
+
+def test_what_to_do_that_is_one_long_command_is_left_to_the_description():
+    step = f"`ecr-warden undo {'change ' * 50}`"
+    content_of_it = notification(Message((replace(OUTCOME, next_step=step),)))["content"]
+    assert content_of_it["nextSteps"] == []
+    assert inert(step) in content_of_it["description"]
 
 
 def test_a_long_text_keeps_its_link():

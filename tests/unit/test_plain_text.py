@@ -2,6 +2,7 @@
 import re
 import unicodedata
 from dataclasses import replace
+from html import escape
 
 import pytest
 from fakes import NOW, OUTCOME
@@ -12,11 +13,12 @@ from hypothesis import strategies as st
 from ecr_warden.adapters.plain_text import inert, letter, subject
 from ecr_warden.domain.content import content
 from ecr_warden.domain.finding_summary import FindingShown, FindingsSummary
-from ecr_warden.domain.messages import Digest, Message
+from ecr_warden.domain.messages import Digest, Message, Traits
 from ecr_warden.domain.policy import Severity
 from ecr_warden.domain.texts import one_line
 
 LINK = content(Message((OUTCOME,))).link
+TRAITS = Traits.of((OUTCOME,))
 
 
 def test_a_letter_says_what_happened_why_what_to_do_and_where_to_look():
@@ -51,7 +53,9 @@ def test_a_letter_of_more_outcomes_has_the_headline_of_each():
 
 def test_a_letter_of_a_digest_has_the_counts_the_first_few_and_the_link_to_the_rest():
     link = "https://example.com/all"
-    digest = Digest((("Tag quarantined", 290), ("Drift found", 10)), 300, NOW, NOW, Severity.HIGH, link)
+    digest = Digest(
+        (("Tag quarantined", 290), ("Drift found", 10)), 300, NOW, NOW, Severity.HIGH, link, TRAITS
+    )
     text = letter(Message((OUTCOME,), digest=digest), 8000)
     assert text.startswith(
         "300 messages in one\n\nTag quarantined: 290\nDrift found: 10\nFrom 2026-11-24T03:00:00+00:00"
@@ -67,6 +71,21 @@ def test_a_letter_keeps_its_length_and_its_link_whole_or_not_at_all(text, most, 
     link = content(message).link
     assert said.endswith(link) or "https://eu-west-1.console" not in said
     if len(link) + 100 < most // 2:
+        assert said.endswith(link)
+
+
+@given(TEXTS, st.integers(20, 4000), st.booleans())
+def test_a_letter_is_as_large_as_it_is_measured(text, most, is_inert):
+    message = Message((outcome_with(text),))
+
+    def size(said):
+        return len(escape(said))
+
+    said = letter(message, most, is_inert=is_inert, size=size)
+    assert size(said) <= most
+    link = content(message).link
+    assert said.endswith(link) or "https://eu-west-1.console" not in said
+    if size(link) + 100 < most // 2:
         assert said.endswith(link)
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ecr_warden.adapters.slack_blocks import mention, slack_payload
 from ecr_warden.domain.finding_summary import FindingChanges, FindingShown, FindingsSummary
-from ecr_warden.domain.messages import Digest, Message
+from ecr_warden.domain.messages import Digest, Message, Traits
 from ecr_warden.domain.notices import notice
 from ecr_warden.domain.outcomes import OutcomeKind
 from ecr_warden.domain.policy import RuleReference, Severity
@@ -41,7 +41,9 @@ def markup(payload):
 
 def digest_of(*outcomes, total=300, link="https://eu-west-1.console.aws.amazon.com/x?a=1&b=2", counts=None):
     counts = counts or (("Tag quarantined", total),)
-    digest = Digest(counts, total, NOW, NOW + timedelta(minutes=5), outcomes[0].severity, link)
+    digest = Digest(
+        counts, total, NOW, NOW + timedelta(minutes=5), outcomes[0].severity, link, Traits.of(outcomes)
+    )
     return Message(outcomes, digest)
 
 

@@ -19,12 +19,13 @@ from ecr_warden.adapters.outcome_bus import outcome_as_json
 from ecr_warden.adapters.plain_text import letter
 from ecr_warden.adapters.sns import SnsTopic, sns_attributes, sns_subject
 from ecr_warden.domain.finding_summary import FindingShown, FindingsSummary
-from ecr_warden.domain.messages import Digest, Message
+from ecr_warden.domain.messages import Digest, Message, Traits
 from ecr_warden.domain.outcomes import OutcomeKind
-from ecr_warden.domain.policy import Severity
+from ecr_warden.domain.policy import Mode, Severity
 from ecr_warden.errors import ChannelError
 
 MESSAGE = Message((OUTCOME,))
+TRAITS = ("kind", "severity", "mode", "action", "changed", "account", "region", "repository")
 MACHINES = ("sqs", "lambda", "http", "https", "firehose")
 # What XML 1.0 has a character for: SQS takes no other in an attribute.
 LEGAL = re.compile("[\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]*")
@@ -78,7 +79,7 @@ def test_people_get_a_text_and_machines_the_outcomes_as_they_are_on_the_bus():
 
 
 def test_machines_are_told_that_it_is_a_digest_and_in_whose_place_it_is_told():
-    digest = Digest((("Tag quarantined", 2),), 2, NOW, NOW, Severity.HIGH, "https://example.com")
+    digest = digest_of(OUTCOME, replace(OUTCOME, repository="team/other"))
     document = json.loads(
         json.loads(published(Message((OUTCOME,), digest, "secops: down"))["Message"])["sqs"]
     )
@@ -89,8 +90,79 @@ def test_machines_are_told_that_it_is_a_digest_and_in_whose_place_it_is_told():
         "last": "2026-11-24T03:00:00Z",
         "severity": "high",
         "link": "https://example.com",
+        "traits": {
+            "kinds": ["tag_violation"],
+            "severities": ["high"],
+            "modes": ["enforce"],
+            "actions": ["quarantine"],
+            "changed": [True],
+            "accounts": ["123456789012"],
+            "regions": ["eu-west-1"],
+            "repositories": ["team/app", "team/other"],
+        },
     }
     assert document["instead_of"] == "secops: down"
+    assert document["left_out"] == 1
+
+
+def digest_of(*outcomes):
+    counts = (("Tag quarantined", len(outcomes)),)
+    return Digest(counts, len(outcomes), NOW, NOW, Severity.HIGH, "https://example.com", Traits.of(outcomes))
+
+
+def test_a_filter_finds_what_a_digest_does_not_show():
+    failed = replace(
+        OUTCOME,
+        id="outcome-2",
+        kind=OutcomeKind.REPLICATION_FAILED,
+        severity=Severity.LOW,
+        mode=Mode.AUDIT,
+        action="none",
+        changed=False,
+        account="210987654321",
+        region="us-east-1",
+        repository="team/other",
+    )
+    message = Message((OUTCOME,), digest_of(OUTCOME, OUTCOME, failed))
+    attributes = sns_attributes(message, "ops")
+    assert {name: json.loads(attributes.pop(name)["StringValue"]) for name in TRAITS} == {
+        "kind": ["tag_violation", "replication_failed"],
+        "severity": ["high", "low"],
+        "mode": ["enforce", "audit"],
+        "action": ["quarantine", "none"],
+        "changed": ["true", "false"],
+        "account": ["123456789012", "210987654321"],
+        "region": ["eu-west-1", "us-east-1"],
+        "repository": ["team/app", "team/other"],
+    }
+    assert {name: value["StringValue"] for name, value in attributes.items()} == {
+        "channel": "ops",
+        "outcome_id": "outcome-1",
+    }
+
+
+@given(TEXTS, st.integers(1, 200))
+def test_whatever_others_wrote_a_digest_is_what_sns_takes(text, count):
+    outcomes = [
+        outcome_with(text, repository=text + str(number), account=text + str(number))
+        for number in range(count)
+    ]
+    request = published(Message(tuple(outcomes[:5]), digest_of(*outcomes), instead_of=text))
+    assert size(request) <= 262_144
+    assert len(request["MessageAttributes"]) == 10
+    document = json.loads(json.loads(request["Message"])["sqs"])
+    assert len(document["outcomes"]) + document["left_out"] == count
+
+
+@pytest.mark.parametrize("character", ["x", '"', "\x00", "👩", "\\"])
+def test_a_digest_of_outcomes_that_do_not_fit_is_told_without_what_its_attributes_say(character):
+    text = character * 10_000
+    outcomes = [outcome_with(f"{number}{text}", account=f"{number}{text}") for number in range(120)]
+    request = published(Message(tuple(outcomes[:5]), digest_of(*outcomes), instead_of=text))
+    assert size(request) <= 262_144
+    document = json.loads(json.loads(request["Message"])["sqs"])
+    assert document["left_out"] == 119
+    assert len(json.loads(request["MessageAttributes"]["repository"]["StringValue"])) > 1
 
 
 @given(TEXTS)

@@ -20,7 +20,7 @@ _LINES: Final = 200
 
 @dataclass
 class _Looked:
-    """The ids of the letters that can be sent back, how many there are, and how many somebody else looks at."""
+    """The ids of letters that can be sent back, how many there are, and how many somebody else has."""
 
     ids: set[str] = field(default_factory=set)
     shown: int = 0

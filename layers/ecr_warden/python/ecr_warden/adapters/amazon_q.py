@@ -13,6 +13,7 @@ and hyphens.
 
 import json
 import re
+from collections.abc import Iterable
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
@@ -34,6 +35,8 @@ _DESCRIPTION_LENGTH: Final = 8_000
 _LISTED: Final = 10
 _ITEM_LENGTH: Final = 250
 _THREAD_ID_LENGTH: Final = 32
+# As a chat shows it: what it takes for code means nothing.
+_BACKTICK: Final = inert("`")
 # What a variable of a custom action takes.
 _VARIABLE: Final = re.compile(r"[\x21-\x7e]{1,1024}")
 
@@ -65,8 +68,10 @@ class AmazonQ:
                 "textType": "client-markdown",
                 "title": _title(said),
                 "description": text,
-                "nextSteps": _distinct([one.next_step for one in said.notices]),
-                "keywords": _distinct([said.severity.value, *(one.kind.value for one in message.outcomes)]),
+                "nextSteps": _distinct(_next_step(one.next_step) for one in said.notices),
+                "keywords": _distinct(
+                    _item(text) for text in (said.severity, *(one.kind for one in message.outcomes))
+                ),
             },
             "metadata": _metadata(message, said, self._channel_name),
         }
@@ -89,7 +94,7 @@ def _metadata(message: Message, said: Content, channel_name: str) -> dict[str, A
     metadata: dict[str, Any] = {
         "summary": _title(said),
         "eventType": f"ecr-warden-{kind}".replace("_", "-"),
-        "relatedResources": _distinct([_arn(outcome) for outcome in outcomes]),
+        "relatedResources": _distinct(_item(_arn(outcome)) for outcome in outcomes),
         "additionalContext": _variables(outcomes[0], channel_name),
     }
     if message.stories:
@@ -115,7 +120,23 @@ def _variables(outcome: Outcome, channel_name: str) -> dict[str, str]:
     return {name: value for name, value in values.items() if _VARIABLE.fullmatch(value)}
 
 
-def _distinct(texts: list[str]) -> list[str]:
+def _next_step(text: str) -> str:
+    """Give what to do, with its commands whole or not at all: the description has all of it.
+
+    Half a command may be one as well, that does something else.
+    """
+    shown = _item(text)
+    is_within_command = shown.count(_BACKTICK) % 2 == 1
+    if shown == inert(text) or not is_within_command:
+        return shown
+    before = shown[: shown.rindex(_BACKTICK)].rstrip()
+    return before and f"{before} …"
+
+
+def _item(text: str) -> str:
+    return cut_at_word(inert(text), _ITEM_LENGTH)
+
+
+def _distinct(texts: Iterable[str]) -> list[str]:
     """Give the first of some texts, each once, and none that is empty."""
-    shown = dict.fromkeys(cut_at_word(inert(text), _ITEM_LENGTH) for text in texts)
-    return [text for text in shown if text][:_LISTED]
+    return [text for text in dict.fromkeys(texts) if text][:_LISTED]

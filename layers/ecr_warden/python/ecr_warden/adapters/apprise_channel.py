@@ -2,6 +2,7 @@
 
 import logging
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -34,8 +35,18 @@ _TYPES: Final = {
 }
 # What Apprise's plugins log of an answer: all else that they log may hold a part of the URL.
 _STATUS: Final = re.compile(r"error=(\d{3})\b")
-_STALE: Final = frozenset({401, 403, 404, 410})
-_REFUSED: Final = frozenset({400, 413, 422})
+# PagerDuty, Pushover and Opsgenie answer 400 or 422 for a key that is not, or no longer, valid.
+_STALE: Final = frozenset({400, 401, 403, 404, 410, 422})
+_REFUSED: Final = frozenset({413})
+_TOO_MANY: Final = 429
+# Apprise does not give the Retry-After of an answer.
+_BUSY_SECONDS: Final = 30
+_SERVER_ERROR: Final = 500
+_TIMED_OUT: Final = 408
+# Not implemented, and not available: of the errors of servers, these two come before a message is taken.
+_NOT_TAKEN: Final = frozenset({501, 503})
+# The most that Apprise puts around a title, where that is a part of the text.
+_AROUND_TITLE: Final = 24
 _APPRISE_LOG: Final = logging.getLogger("apprise")
 
 
@@ -118,8 +129,9 @@ class Apprise:
         answered = ", ".join(str(status) for status in sorted(result.statuses))
         return ChannelError(
             f"Apprise: the service answered {answered} {about}",
+            retry_after=_BUSY_SECONDS if _TOO_MANY in result.statuses else None,
             # Of several people, some may have been told.
-            surely_failed=is_one,
+            surely_failed=is_one and not any(map(_may_have_told, result.statuses)),
             is_refused=is_one and result.statuses <= _REFUSED,
         )
 
@@ -131,6 +143,11 @@ class _Result:
     is_told: bool
     is_late: bool
     statuses: frozenset[int]
+
+
+def _may_have_told(status: int) -> bool:
+    """Say whether an answer may come after the message was taken: that of a gateway's, for instance."""
+    return status == _TIMED_OUT or (status >= _SERVER_ERROR and status not in _NOT_TAKEN)
 
 
 def _service(url: str, timeout: float) -> "NotifyBase | None":
@@ -155,11 +172,13 @@ def _service(url: str, timeout: float) -> "NotifyBase | None":
     if service is None:
         return None
     # What the URL says of these does not count: the queue retries, and knows when; Lambda waits for no one;
-    # a redirect may lead into the network of the function; a message is one message.
+    # a redirect may lead into the network of the function; whoever is in between may read, and be, what is
+    # not verified; a message is one message.
     service.service_retry = 0
     service.socket_connect_timeout = min(timeout, float(service.socket_connect_timeout or timeout))
     service.socket_read_timeout = min(timeout, float(service.socket_read_timeout or timeout))
     service.redirects = False
+    service.verify_certificate = True
     service.interpret_emojis = False
     service.optional = False
     service.overflow_mode = OverflowMode.TRUNCATE
@@ -197,18 +216,35 @@ def _told(service: "NotifyBase", title: str, body: str, notify_type: str) -> _Re
 
 def _fitting(message: Message, service: "NotifyBase") -> tuple[str, str]:
     """Give the title and the text in what a service takes, cut at a word: Apprise would cut them anywhere."""
-    from apprise import NotifyFormat  # noqa: PLC0415  # as above
-
     title = _title(content(message), min(_TITLE_LENGTH, service.title_maxlen or _TITLE_LENGTH))
-    room = int(service.body_maxlen)
+    room, size = int(service.body_maxlen), _size_as_sent(service)
     if not service.title_maxlen:
-        # Apprise puts it above the text.
-        title = cut_at_word(title, room // 2)
-        room -= len(title) + 2
-    if service.notify_format is not NotifyFormat.TEXT:
-        # As HTML it becomes longer.
-        room //= 2
-    return title, letter(message, min(_BODY_LENGTH, room), is_inert=True)
+        # Apprise puts it above the text, as a part of that.
+        title = cut_at_word(title, room // 2, size)
+        room -= size(title) + _AROUND_TITLE
+    elif service.overflow_amalgamate_title:
+        # The two have one room, and Apprise keeps some of it for numbers.
+        room -= len(title) + service.overflow_max_display_count_width + service.overflow_buffer
+    text = letter(message, _BODY_LENGTH, is_inert=True)
+    return title, text if size(text) <= room else letter(message, room, is_inert=True, size=size)
+
+
+def _size_as_sent(service: "NotifyBase") -> Callable[[str], int]:
+    """Give what measures a text as the service gets it.
+
+    Apprise makes HTML of it for some, in which a space alone is six characters, CommonMark for others, with
+    a stroke before all that means something, and then the dialect of the service; it cuts after each.
+    """
+    from apprise import NotifyFormat  # noqa: PLC0415  # as above
+    from apprise.conversion import convert_between  # noqa: PLC0415  # as above
+
+    taken = service.resolve_format(NotifyFormat.TEXT)
+
+    def size(text: str) -> int:
+        converted = convert_between(NotifyFormat.TEXT, taken, text)  # type: ignore[no-untyped-call]  # as it is
+        return max(len(text), len(converted), len(service.dialect_convert(converted, taken)))
+
+    return size
 
 
 def _title(said: Content, most: int) -> str:

@@ -35,19 +35,21 @@ def subject(said: Content, most: int) -> str:
     return cut_at_word(f"[{said.severity.upper()}] {one_line(said.headline)}", most)
 
 
-def letter(message: Message, most: int, *, is_inert: bool = False) -> str:
-    """Give what a message says, in at most so many characters.
+def letter(message: Message, most: int, *, is_inert: bool = False, size: Callable[[str], int] = len) -> str:
+    """Give what a message says, in at most so much: characters, or what ``size`` measures.
 
     The link at its end is kept where the rest is cut, but for one that would take half of the room: a link
-    that was cut leads nowhere. With ``is_inert``, it is for a chat.
+    that was cut leads nowhere. With ``is_inert``, it is for a chat. ``size`` is never less than the length.
     """
     said = content(message)
     words = inert if is_inert else one_line
     body = "\n\n".join("\n".join(lines) for lines in _paragraphs(message, said, words) if lines)
     link = f"\n\n{said.link_text}: {said.link}"
-    if len(link) > most // _LINK_SHARE:
+    if size(link) > most // _LINK_SHARE:
         link = ""
-    return cut_at_word(body, most - len(link)) + link
+    room = max(0, most - size(link))
+    # What is longer than the room by its length alone need not be measured: a measure may take a while.
+    return cut_at_word(body[: room + 1], room, size) + link
 
 
 def _paragraphs(message: Message, said: Content, words: Callable[[str], str]) -> Iterator[list[str]]:

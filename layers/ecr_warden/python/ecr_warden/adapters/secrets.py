@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 _KEPT_SECONDS: Final = 900
 # The characters of RFC 3986: with others, the HTTP client's errors would quote the URL.
 _URL: Final = re.compile(
-    r"(?:https://[A-Za-z0-9.-]+(?::\d{1,5})?|http://127\.0\.0\.1:\d{1,5})/[A-Za-z0-9._~:/?#@!$&'()*+,;=%-]*"
+    r"(?:(?i:https)://[A-Za-z0-9._-]+(?::\d{1,5})?|http://127\.0\.0\.1:\d{1,5})"
+    r"(?:[/?][A-Za-z0-9._~:/?#@!$&'()*+,;=%-]*)?"
 )
 _WHAT_TO_DO: Final = {
     "ResourceNotFoundException": "there is none of this name in this account and Region: create it",
@@ -57,7 +58,8 @@ class SecretsManager:
         url = (_fields(text) or {}).get("url") if text.startswith("{") else text
         if url is None or not is_url(url):
             raise ChannelError(
-                f'the secret {name} holds no https URL: store the URL, or {{"url": "https://…"}}'
+                f"the secret {name} holds no https URL, without user and password: store the URL, or "
+                '{"url": "https://…"}'
             )
         return url
 

@@ -10,25 +10,14 @@ library alone: copy it.
 
 import hmac
 import json
-import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
 from hashlib import sha256
 from typing import Any, Final
 from urllib.parse import quote
 
-import urllib3
-from urllib3.exceptions import (
-    ConnectTimeoutError,
-    HTTPError,
-    NameResolutionError,
-    NewConnectionError,
-)
-from urllib3.exceptions import (
-    TimeoutError as RequestTimeoutError,
-)
-
-from ecr_warden.adapters.http_failures import retry_after
+from ecr_warden.adapters.http_failures import REQUEST_FAILURES, request_failure, retry_after
+from ecr_warden.adapters.http_post import HttpAnswer, post
 from ecr_warden.adapters.outcome_bus import outcome_as_json
 from ecr_warden.adapters.secrets import SecretsManager, is_url
 from ecr_warden.domain.messages import Message, Posted, Thread
@@ -42,14 +31,11 @@ TIMESTAMP_HEADER: Final = "X-Ecr-Warden-Timestamp"
 SIGNATURE_HEADER: Final = "X-Ecr-Warden-Signature"
 _TIMEOUT_SECONDS: Final = 10
 _KEY_LENGTH: Final = 32
-_REDIRECTS: Final = range(300, 400)
 _TAKEN: Final = range(200, 300)
-_STALE: Final = frozenset({401, 403, 404, 410})
-_REFUSED: Final = frozenset({400, 413, 415, 422})
+_STALE: Final = frozenset({400, 401, 403, 404, 410, 422})
+# What no later try would change. 400 and 422 are what many answer to a wrong key or URL.
+_REFUSED: Final = frozenset({413, 415})
 _BUSY: Final = frozenset({429, 503})
-
-# It logs the URL's path at DEBUG, and in warnings.
-logging.getLogger("urllib3").setLevel(logging.ERROR)
 
 
 def is_genuine(body: bytes, timestamp: str, signature: str, key: str, now: float) -> bool:
@@ -57,12 +43,13 @@ def is_genuine(body: bytes, timestamp: str, signature: str, key: str, now: float
 
     ``body`` is what came, byte by byte; ``now`` is ``time.time()``.
     """
-    tolerance = 300
-    if not timestamp.isdecimal() or abs(now - int(timestamp)) > tolerance:
+    tolerance, digits = 300, 12
+    is_number = timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= digits
+    if not is_number or abs(now - int(timestamp)) > tolerance:
         return False
     signed = timestamp.encode() + b"." + body
     expected = "v1=" + hmac.new(key.encode(), signed, sha256).hexdigest()
-    return hmac.compare_digest(expected.encode(), signature.encode())
+    return hmac.compare_digest(expected.encode(), signature.encode(errors="replace"))
 
 
 class SignedWebhook:
@@ -84,9 +71,7 @@ class SignedWebhook:
         self._secret = of_policy.secret
         self._secrets = secrets
         self._now = now
-        # It checks certificates by itself. The queue retries, and knows when; a redirect may lead into the
-        # network of the function, with a signature.
-        self._http = urllib3.PoolManager(timeout=urllib3.Timeout(total=timeout), retries=False)
+        self._timeout = timeout
 
     def render(self, message: Message) -> Rendered:
         """Give the CloudEvent, or in a list those of more outcomes than one."""
@@ -104,7 +89,7 @@ class SignedWebhook:
     def _read_secret(self) -> tuple[str, str]:
         fields = self._secrets.fields(self._secret)
         url, key = fields.get("url", ""), fields.get("key", "")
-        if is_url(url) and len(key) >= _KEY_LENGTH:
+        if is_url(url) and len(key) >= _KEY_LENGTH and _is_utf8(key):
             return url, key
         # It may have been mended since.
         self._secrets.forget(self._secret)
@@ -120,33 +105,37 @@ class SignedWebhook:
             "User-Agent": "ecr-warden",
             **signature_headers(body, key, self._now()),
         }
-        failure: ChannelError | None = None
         try:
-            answer = self._http.request("POST", url, body=body, headers=headers, redirect=False)
-        except HTTPError as error:
-            failure = self._failed(error)
-        if failure is not None:
-            # Not within the handler: its error, which would be chained, quotes the URL.
-            raise failure
-        if answer.status not in _TAKEN:
-            raise self._not_taken(answer.status, answer.headers)
+            answer = post(url, body, headers, self._timeout)
+        except REQUEST_FAILURES as error:
+            failure = request_failure(f"the webhook of {self._secret}", error)
+        else:
+            if answer.status in _TAKEN:
+                return
+            failure = self._not_taken(answer)
+        # Not within the handler: the other error's words may quote the URL.
+        raise failure
 
-    def _failed(self, error: HTTPError) -> ChannelError:
-        problem, was_never_sent = _described(error)
-        return ChannelError(f"the webhook of {self._secret} {problem}", surely_failed=was_never_sent)
-
-    def _not_taken(self, status: int, headers: Mapping[str, str]) -> ChannelError:
-        is_redirect = status in _REDIRECTS
-        if is_redirect or status in _STALE:
+    def _not_taken(self, answer: HttpAnswer) -> ChannelError:
+        if answer.is_redirect or answer.status in _STALE:
             self._secrets.forget(self._secret)
         next_step = (
-            ", a redirect, which is not followed: store the URL that it leads to" if is_redirect else ""
+            ", a redirect, which is not followed: store the URL that it leads to"
+            if answer.is_redirect
+            else ""
         )
+        is_busy = answer.status in _BUSY
         return ChannelError(
-            f"the webhook of {self._secret} answered {status}{next_step}",
-            retry_after=retry_after(status, headers, self._now()) if status in _BUSY else None,
-            is_refused=status in _REFUSED,
+            f"the webhook of {self._secret} answered {answer.status}{next_step}",
+            retry_after=retry_after(answer.status, answer.headers, self._now()) if is_busy else None,
+            surely_failed=not answer.may_have_been_taken,
+            is_refused=answer.status in _REFUSED,
         )
+
+
+def _is_utf8(text: str) -> bool:
+    # Half a surrogate pair: the error that it would be quotes all of the text.
+    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def cloud_event(outcome: Outcome, instead_of: str | None = None) -> dict[str, Any]:
@@ -173,18 +162,3 @@ def signature_headers(body: bytes, key: str, at: datetime) -> dict[str, str]:
     timestamp = str(int(at.timestamp()))
     signature = hmac.new(key.encode(), f"{timestamp}.".encode() + body, sha256).hexdigest()
     return {TIMESTAMP_HEADER: timestamp, SIGNATURE_HEADER: f"v1={signature}"}
-
-
-def _described(error: HTTPError) -> tuple[str, bool]:
-    """Say without the URL what went wrong, and whether the request was surely not sent."""
-    if "CERTIFICATE_VERIFY_FAILED" in str(error):
-        return "could not be trusted: its certificate is not good for that host", True
-    match error:
-        case NameResolutionError():
-            return "has a host that is not known", True
-        case NewConnectionError() | ConnectTimeoutError():
-            return "could not be reached", True
-        case RequestTimeoutError():
-            return "did not answer in time", False
-        case _:
-            return f"hung up: {type(error).__name__}", False

@@ -1,10 +1,12 @@
-"""What Slack's two ways in have in common: a client that logs nothing, and errors that quote no secret."""
+"""What Slack's two ways in have in common."""
 
+import json
 import logging
 import re
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
+from ecr_warden.adapters.http_post import HttpAnswer, post
 from ecr_warden.adapters.slack_blocks import mention
 from ecr_warden.domain.policy import Channel
 from ecr_warden.errors import PolicyError
@@ -16,11 +18,6 @@ TIMEOUT_SECONDS: Final = 10
 # A server's words may repeat what was asked, the secret path of a webhook among it: only codes are told.
 _CODE: Final = re.compile(r"[a-z]+(?:_[a-z]+){0,8}")
 _LONGEST_CODE: Final = 60
-
-# The clients log URLs and bodies, at DEBUG and with their errors: they get a logger that says nothing, and is
-# nobody's child, so that no configuration of logging makes it speak.
-SILENT: Final = logging.Logger("slack_sdk", logging.CRITICAL + 1)  # noqa: LOG001  # getLogger's have parents
-SILENT.disabled = True
 
 
 def secret_of(channel: Channel) -> str:
@@ -45,3 +42,9 @@ def code_in(answer: object) -> str:
     """Give the code that an answer of Slack's consists of; empty where it is something else."""
     text = answer.strip() if isinstance(answer, str) else ""
     return text if len(text) <= _LONGEST_CODE and _CODE.fullmatch(text) else ""
+
+
+def post_json(url: str, payload: Mapping[str, Any], seconds: float, **headers: str) -> HttpAnswer:
+    """Post JSON; raises what ``http_post.post`` raises."""
+    body = json.dumps(payload).encode()
+    return post(url, body, {"Content-Type": "application/json; charset=utf-8", **headers}, seconds)

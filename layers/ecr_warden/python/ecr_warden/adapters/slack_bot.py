@@ -1,21 +1,21 @@
 """Slack, by a bot's token: threads, and messages that are changed when what they tell of is settled."""
 
+import json
 import logging
 import re
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
-from slack_sdk.errors import SlackApiError, SlackClientError
-from slack_sdk.web import WebClient
-
 from ecr_warden.adapters.http_failures import REQUEST_FAILURES, request_failure, retry_after
+from ecr_warden.adapters.http_post import HttpAnswer
 from ecr_warden.adapters.secrets import is_url
 from ecr_warden.adapters.slack import (
     PAUSE_SECONDS,
-    SILENT,
     TIMEOUT_SECONDS,
     code_in,
     mentions_of,
+    post_json,
     secret_of,
 )
 from ecr_warden.adapters.slack_blocks import slack_payload
@@ -26,14 +26,13 @@ from ecr_warden.errors import ChannelError, PolicyError
 from ecr_warden.ports import Rendered
 
 if TYPE_CHECKING:
-    from slack_sdk.web import SlackResponse
-
     from ecr_warden.adapters.secrets import SecretsManager
     from ecr_warden.domain.messages import Message, Thread
     from ecr_warden.domain.policy import Channel
 
 logger = logging.getLogger(__name__)
 
+_SLACK: Final = "https://slack.com/api/"
 _TOKEN: Final = re.compile(r"xox[a-z][A-Za-z0-9.-]+")
 # A conversation's own id: what a name or a user's id stands for is known to Slack alone.
 _CONVERSATION: Final = re.compile(r"[CGD][A-Z0-9]{2,20}")
@@ -42,6 +41,9 @@ _STALE: Final = frozenset(
 )
 _REFUSED: Final = frozenset(
     {
+        "invalid_arg_name",
+        "invalid_arguments",
+        "invalid_array_arg",
         "invalid_blocks",
         "invalid_blocks_format",
         "markdown_text_conflict",
@@ -57,8 +59,18 @@ _UNCHANGEABLE: Final = frozenset(
     {"message_not_found", "cant_update_message", "edit_window_closed", "is_inactive"}
 )
 _NO_THREAD: Final = frozenset(
-    {"thread_not_found", "invalid_thread_ts", "message_not_found", "cannot_reply_to_message"}
+    {
+        "cannot_reply_to_message",
+        "invalid_thread_ts",
+        "message_not_found",
+        "restricted_action_non_threadable_channel",
+        "restricted_action_thread_locked",
+        "restricted_action_thread_only_channel",
+        "thread_not_found",
+    }
 )
+# What the workspace does not let apps do with that one message.
+_RESTRICTED: Final = "restricted_action"
 _RATE_LIMITED: Final = frozenset({"ratelimited", "rate_limited"})
 _TOO_MANY: Final = 429
 _INVITE: Final = "invite the bot into the conversation (/invite), or mend `conversation` in the policy"
@@ -103,42 +115,30 @@ class SlackBot:
 
     def send(self, message: "Message", thread: "Thread | None" = None) -> Posted:
         """Post a message, below its thread's root; raises ``ChannelError``, which never holds the token."""
-        client = self._client()
         payload = self.render(message).payload
         if thread is None or not self._is_here(thread.posted):
-            return self._post(client, payload)
-        self._change(client, thread, message)
+            return self._post(payload)
+        self._change(thread, message)
         below = {
             "thread_ts": thread.posted.timestamp,
             "reply_broadcast": message.severity is Severity.CRITICAL,
         }
         try:
-            return self._post(client, payload | below)
+            return self._post(payload | below)
         except _SlackRefusalError as error:
             if error.code not in _NO_THREAD:
                 raise
             logger.warning("a message that others follow up on is gone", extra={"code": error.code})
-        return self._post(client, payload)
+        return self._post(payload)
 
     def _is_here(self, root: Posted) -> bool:
         """Tell whether a thread is in this conversation, and not in the one that the policy named before."""
         return root.conversation == self._conversation or not _CONVERSATION.fullmatch(self._conversation)
 
-    def _client(self) -> WebClient:
-        token, url = self._credentials()
-        return WebClient(
-            token,
-            base_url=url,
-            timeout=self._timeout_seconds,
-            logger=SILENT,
-            # Who sends knows when to try again: the client must not.
-            retry_handlers=[],
-        )
-
     def _credentials(self) -> tuple[str, str]:
         text = self._secrets.text(self._secret)
         fields = self._secrets.fields(self._secret) if text.startswith("{") else {"token": text}
-        token, url = fields.get("token", ""), fields.get("url", WebClient.BASE_URL)
+        token, url = fields.get("token", ""), fields.get("url", _SLACK)
         # A header takes no other characters, and the error for it would quote them.
         if not _TOKEN.fullmatch(token) or not is_url(url):
             raise ChannelError(
@@ -147,14 +147,14 @@ class SlackBot:
             )
         return token, url
 
-    def _post(self, client: WebClient, payload: Mapping[str, Any]) -> Posted:
-        answer = self._call(client, "chat.postMessage", payload)
+    def _post(self, payload: Mapping[str, Any]) -> Posted:
+        answer = self._call("chat.postMessage", payload)
         conversation, timestamp = answer.get("channel"), answer.get("ts")
         if not isinstance(conversation, str) or not isinstance(timestamp, str):
             raise ChannelError("Slack's answer does not say where the message is", surely_failed=False)
         return Posted(conversation, timestamp)
 
-    def _change(self, client: WebClient, thread: "Thread", message: "Message") -> None:
+    def _change(self, thread: "Thread", message: "Message") -> None:
         """Let the root say which of its outcomes are settled, if that is other than it says already."""
         root = thread.root.outcomes
         now_settled = settled(root, (*thread.since, *message.outcomes))
@@ -165,9 +165,10 @@ class SlackBot:
         # chat.update unfolds no links, and knows no words for it.
         changed = {name: value for name, value in payload.items() if not name.startswith("unfurl")}
         try:
-            self._call(client, "chat.update", changed | where)
+            self._call("chat.update", changed | where)
         except _SlackRefusalError as error:
-            if error.code not in _UNCHANGEABLE and not error.is_refused:
+            is_restricted = error.code.startswith(_RESTRICTED)
+            if not (error.code in _UNCHANGEABLE or is_restricted or error.is_refused):
                 # The message itself is not sent yet, and the same change again does no harm.
                 error.surely_failed = True
                 raise
@@ -176,29 +177,46 @@ class SlackBot:
             error.surely_failed = True
             raise
 
-    def _call(self, client: WebClient, method: str, payload: Mapping[str, Any]) -> "SlackResponse":
-        failure: ChannelError
+    def _call(self, method: str, payload: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Call a method of Slack's Web API, and give its answer; raises ``ChannelError``."""
+        token, url = self._credentials()
+        where = f"{url.rstrip('/')}/{method}"
         try:
-            return client.api_call(method, json=dict(payload))
-        except SlackApiError as error:
-            failure = self._refusal(error.response)
-        except (*REQUEST_FAILURES, SlackClientError) as error:
+            answer = post_json(where, payload, self._timeout_seconds, Authorization=f"Bearer {token}")
+        except REQUEST_FAILURES as error:
             failure = request_failure(f"Slack, by the bot of the secret {self._secret}", error)
-        # Not within the handlers: the other error's answer holds the request, and so the token.
+        else:
+            said = _json(answer.text)
+            if answer.status == HTTPStatus.OK and said.get("ok") is True:
+                return said
+            failure = self._refusal(answer, code_in(said.get("error")))
+        # Not within the handler: the other error's words may quote what was asked.
         raise failure
 
-    def _refusal(self, answer: "SlackResponse") -> ChannelError:
-        code = code_in(answer.data.get("error")) if isinstance(answer.data, dict) else ""
-        if code in _STALE:
+    def _refusal(self, answer: HttpAnswer, code: str) -> ChannelError:
+        if code in _STALE or answer.is_redirect:
             self._secrets.forget(self._secret)
         what_to_do = f" - {_WHAT_TO_DO[code]}" if code in _WHAT_TO_DO else ""
-        status = _TOO_MANY if code in _RATE_LIMITED else answer.status_code
+        if answer.is_redirect:
+            what_to_do = " - it leads elsewhere, which is not followed: store the url that it leads to"
+        status = _TOO_MANY if code in _RATE_LIMITED else answer.status
+        # An answer that is not Slack's does not say what became of the message.
+        is_known = bool(code) or answer.status != HTTPStatus.OK
         failure = _SlackRefusalError(
-            f"Slack answered {answer.status_code} {code or 'without a code'}{what_to_do} (the conversation "
+            f"Slack answered {answer.status} {code or 'without a code'}{what_to_do} (the conversation "
             f"{self._conversation}, the bot of the secret {self._secret})",
             retry_after=retry_after(status, answer.headers),
-            surely_failed=code not in _UNKNOWN,
+            surely_failed=code not in _UNKNOWN and is_known and not answer.may_have_been_taken,
             is_refused=code in _REFUSED,
         )
         failure.code = code
         return failure
+
+
+def _json(text: str) -> Mapping[str, Any]:
+    """Read an object; anything else says nothing."""
+    try:
+        read = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return read if isinstance(read, dict) else {}

@@ -3,16 +3,14 @@
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
-from slack_sdk.errors import SlackClientError
-from slack_sdk.webhook import WebhookClient
-
 from ecr_warden.adapters.http_failures import REQUEST_FAILURES, request_failure, retry_after
+from ecr_warden.adapters.http_post import HttpAnswer
 from ecr_warden.adapters.slack import (
     PAUSE_SECONDS,
-    SILENT,
     TIMEOUT_SECONDS,
     code_in,
     mentions_of,
+    post_json,
     secret_of,
 )
 from ecr_warden.adapters.slack_blocks import slack_payload
@@ -20,8 +18,6 @@ from ecr_warden.errors import ChannelError
 from ecr_warden.ports import Rendered
 
 if TYPE_CHECKING:
-    from slack_sdk.webhook import WebhookResponse
-
     from ecr_warden.adapters.secrets import SecretsManager
     from ecr_warden.domain.messages import Message, Thread
     from ecr_warden.domain.policy import Channel
@@ -68,29 +64,29 @@ class SlackWebhook:
     def send(self, message: "Message", thread: "Thread | None" = None) -> None:  # noqa: ARG002  # a webhook has none
         """Post a message, or raise ``ChannelError``, which never holds the URL."""
         answer = self._post(message)
-        code = code_in(answer.body)
-        if answer.status_code == HTTPStatus.OK:
-            if _is_taken(answer.body):
+        code = code_in(answer.text)
+        if answer.status == HTTPStatus.OK:
+            if _is_taken(answer.text):
                 return
             said = "as no webhook does: store the URL that Slack shows for the webhook"
+        elif answer.is_redirect:
+            said = "- it leads elsewhere, which is not followed: store the URL that it leads to"
         else:
-            said = " ".join(word for word in (code, _what_to_do(code, answer.status_code)) if word)
-        if answer.status_code in _STALE:
+            said = " ".join(word for word in (code, _what_to_do(code, answer.status)) if word)
+        if answer.is_redirect or answer.status in _STALE:
             self._secrets.forget(self._secret)
         raise ChannelError(
-            f"Slack answered {answer.status_code} {said} (the webhook of the secret {self._secret})",
-            retry_after=retry_after(answer.status_code, dict(answer.headers)),
-            is_refused=answer.status_code in _REFUSED and code not in _WHAT_TO_DO,
+            f"Slack answered {answer.status} {said} (the webhook of the secret {self._secret})",
+            retry_after=retry_after(answer.status, answer.headers),
+            surely_failed=not answer.may_have_been_taken,
+            is_refused=answer.status in _REFUSED and code not in _WHAT_TO_DO,
         )
 
-    def _post(self, message: "Message") -> "WebhookResponse":
-        # Who sends knows when to try again: the client must not.
-        client = WebhookClient(
-            self._secrets.url(self._secret), timeout=self._timeout_seconds, logger=SILENT, retry_handlers=[]
-        )
+    def _post(self, message: "Message") -> HttpAnswer:
+        url = self._secrets.url(self._secret)
         try:
-            return client.send_dict(self.render(message).payload)
-        except (*REQUEST_FAILURES, SlackClientError) as error:
+            return post_json(url, self.render(message).payload, self._timeout_seconds)
+        except REQUEST_FAILURES as error:
             failure = request_failure(f"Slack, by the webhook of the secret {self._secret}", error)
         # Not within the handler: the other error's words may quote the URL.
         raise failure

@@ -1,7 +1,8 @@
 """SNS: a text for people, JSON for machines, attributes to filter on; one publish a message."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -10,7 +11,7 @@ from ecr_warden.adapters.outcome_bus import outcome_as_json
 from ecr_warden.adapters.plain_text import letter, subject
 from ecr_warden.adapters.topics import publish
 from ecr_warden.domain.content import content
-from ecr_warden.domain.messages import Message, Posted, Thread
+from ecr_warden.domain.messages import Message, Posted, Thread, Traits
 from ecr_warden.domain.outcomes import Outcome
 from ecr_warden.domain.texts import cut_at_word, one_line
 from ecr_warden.ports import Rendered
@@ -96,25 +97,26 @@ def sns_subject(message: Message) -> str:
 def sns_attributes(message: Message, channel_name: str) -> dict[str, dict[str, str]]:
     """Give a message's attributes: where its outcomes differ in one, that is an array of strings.
 
-    They are ten, the most with which raw delivery to SQS does not drop a message.
+    They are ten, the most with which raw delivery to SQS does not drop a message. Those of a digest are of
+    all its outcomes, so that no filter misses one; but ids are those of the outcomes shown.
     """
-    outcomes = message.outcomes
-    values: dict[str, list[str]] = {
+    traits = message.traits
+    values: dict[str, Sequence[str]] = {
         "channel": [channel_name],
-        "kind": [outcome.kind.value for outcome in outcomes],
-        "severity": [outcome.severity.value for outcome in outcomes],
-        "mode": [outcome.mode.value for outcome in outcomes],
-        "action": [outcome.action for outcome in outcomes],
-        "changed": [str(outcome.changed).lower() for outcome in outcomes],
-        "account": [outcome.account for outcome in outcomes],
-        "region": [outcome.region for outcome in outcomes],
-        "repository": [outcome.repository for outcome in outcomes],
-        "outcome_id": [outcome.id for outcome in outcomes],
+        "kind": traits.kinds,
+        "severity": traits.severities,
+        "mode": traits.modes,
+        "action": traits.actions,
+        "changed": [str(changed).lower() for changed in traits.changed],
+        "account": traits.accounts,
+        "region": traits.regions,
+        "repository": traits.repositories,
+        "outcome_id": [outcome.id for outcome in message.outcomes],
     }
     return {name: _attribute(some) for name, some in values.items()}
 
 
-def _attribute(values: list[str]) -> dict[str, str]:
+def _attribute(values: Sequence[str]) -> dict[str, str]:
     # SNS refuses an empty value, and what XML has no character for.
     distinct = list(dict.fromkeys(cut_at_word(one_line(value), _VALUE_LENGTH) or "-" for value in values))
     if len(distinct) == 1:
@@ -144,13 +146,17 @@ def _documents(message: Message) -> Iterator[dict[str, Any]]:
     outcomes = [outcome_as_json(outcome) for outcome in message.outcomes]
     for count in range(len(outcomes), 0, -1):
         yield _document(message, outcomes[:count])
-    yield _document(message, [_essential(message.outcomes[0])])
+    essential = [_essential(message.outcomes[0])]
+    yield _document(message, essential)
+    if message.digest:
+        # Its traits are attributes too.
+        yield _document(replace(message, digest=replace(message.digest, traits=Traits.of(()))), essential)
 
 
 def _document(message: Message, outcomes: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "outcomes": outcomes,
-        "left_out": len(message.outcomes) - len(outcomes),
+        "left_out": message.total - len(outcomes),
         "digest": msgspec.to_builtins(message.digest),
         "instead_of": message.instead_of and cut_at_word(message.instead_of, _VALUE_LENGTH),
     }

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Final
 
 from ecr_warden.domain.gathering import Parcel
-from ecr_warden.domain.messages import Digest, Message
+from ecr_warden.domain.messages import Digest, Message, Traits
 from ecr_warden.domain.notices import title
 from ecr_warden.domain.outcomes import Outcome
 from ecr_warden.domain.policy import Severity
@@ -49,4 +49,5 @@ def _digest(worst_first: Sequence[Outcome], link: str) -> Digest:
         last=max(times),
         severity=worst_first[0].severity,
         link=link,
+        traits=Traits.of(worst_first),
     )

@@ -1,10 +1,46 @@
 """What is told at once in one channel: one outcome, those of one push, or a digest of many."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
+from typing import Final, Self, TypeVar
 
-from ecr_warden.domain.outcomes import Outcome
-from ecr_warden.domain.policy import Severity
+from ecr_warden.domain.outcomes import Outcome, OutcomeKind
+from ecr_warden.domain.policy import Mode, Severity
+
+# Of each trait, the most that one reads or filters by; only repositories, and accounts, can be more.
+_VALUES: Final = 100
+
+_Value = TypeVar("_Value")
+
+
+@dataclass(frozen=True)
+class Traits:
+    """What some outcomes have, each value once, in their order, and at most the first hundred of each."""
+
+    kinds: tuple[OutcomeKind, ...]
+    severities: tuple[Severity, ...]
+    modes: tuple[Mode, ...]
+    actions: tuple[str, ...]
+    changed: tuple[bool, ...]
+    accounts: tuple[str, ...]
+    regions: tuple[str, ...]
+    repositories: tuple[str, ...]
+
+    @classmethod
+    def of(cls, outcomes: Sequence[Outcome]) -> Self:
+        """Collect the traits of outcomes."""
+        return cls(
+            kinds=_distinct([outcome.kind for outcome in outcomes]),
+            severities=_distinct([outcome.severity for outcome in outcomes]),
+            modes=_distinct([outcome.mode for outcome in outcomes]),
+            actions=_distinct([outcome.action for outcome in outcomes]),
+            changed=_distinct([outcome.changed for outcome in outcomes]),
+            accounts=_distinct([outcome.account for outcome in outcomes]),
+            regions=_distinct([outcome.region for outcome in outcomes]),
+            repositories=_distinct([outcome.repository for outcome in outcomes]),
+        )
 
 
 @dataclass(frozen=True)
@@ -21,6 +57,8 @@ class Digest:
         That of the worst.
     link
         Where all are listed.
+    traits
+        What all of them have, not only those that are shown: what machines choose messages by.
 
     """
 
@@ -30,6 +68,7 @@ class Digest:
     last: datetime
     severity: Severity
     link: str
+    traits: Traits
 
 
 @dataclass(frozen=True)
@@ -61,6 +100,16 @@ class Message:
         """How much it matters: as the worst that it tells of."""
         return self.digest.severity if self.digest else self.outcomes[0].severity
 
+    @property
+    def total(self) -> int:
+        """How many outcomes it tells of, those that a digest does not show among them."""
+        return self.digest.total if self.digest else len(self.outcomes)
+
+    @property
+    def traits(self) -> Traits:
+        """What the outcomes have that it tells of, as ``total`` counts them."""
+        return self.digest.traits if self.digest else Traits.of(self.outcomes)
+
 
 @dataclass(frozen=True)
 class Posted:
@@ -83,3 +132,7 @@ def story_of(outcome: Outcome) -> str:
     """Name what an outcome is about: an image by its digest, or a repository."""
     repository = f"{outcome.account}/{outcome.region}/{outcome.repository}"
     return repository if outcome.image_digest is None else f"{repository}@{outcome.image_digest}"
+
+
+def _distinct(values: Sequence[_Value]) -> tuple[_Value, ...]:
+    return tuple(islice(dict.fromkeys(values), _VALUES))
