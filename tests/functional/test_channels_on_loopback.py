@@ -7,6 +7,7 @@ import logging
 import socket
 import ssl
 import threading
+import time
 import traceback
 from contextlib import contextmanager
 from dataclasses import replace
@@ -51,6 +52,11 @@ class Receiver(BaseHTTPRequestHandler):
             self.server.is_over.wait(10)
         elif status == "hang up":
             self.connection.shutdown(socket.SHUT_RDWR)
+        elif status == "drip":
+            self.send_response(200)
+            self.end_headers()
+            while not self.server.is_over.wait(SHORT_TIMEOUT / 10):
+                self.wfile.write(b"x")
         else:
             self.send_response(status)
             for name, value in headers.items():
@@ -170,7 +176,7 @@ def test_a_secret_that_was_rotated_is_read_again_when_the_old_one_is_refused(mak
     channel.send(MESSAGE)
     manager.put_secret_value(SecretId=SECRET, SecretString=secret_of(kind, server.port, token="ROTATED"))
     channel.send(MESSAGE)
-    for status in (401, 403, 404, 410):
+    for status in (400, 401, 403, 404, 410, 422):
         server.answers = [(status, {})]
         failure(channel)
         channel.send(MESSAGE)
@@ -315,6 +321,15 @@ def test_a_webhook_says_what_is_wrong_with_a_request_and_whether_it_failed(
     server.answers = [(status, {})]
     error = failure(webhook(server.port))
     assert (error.surely_failed, error.is_refused) == (surely_failed, is_refused)
+
+
+def test_a_webhook_that_answers_a_byte_at_a_time_is_waited_for_no_longer_than_any(webhook, server):
+    server.answers = [("drip", {})]
+    began = time.monotonic()
+    error = failure(webhook(server.port))
+    assert time.monotonic() - began < 5 * SHORT_TIMEOUT
+    assert error.surely_failed is False
+    assert "no answer in time" in str(error)
 
 
 def test_a_webhook_that_was_never_reached_surely_told_nobody(webhook):

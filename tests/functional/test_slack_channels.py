@@ -199,8 +199,8 @@ def test_what_leads_elsewhere_is_not_followed_and_its_secret_read_again(channel,
     assert vault.reads == 2
 
 
-def dripping(*, of_body):
-    """Serve a byte at a time, of the answer's body or of its head; give its URL, and what stops it."""
+def dripping(first):
+    """Serve a beginning, and then a byte at a time; give its URL, and what stops it."""
     stopped = threading.Event()
     listening = socket.create_server(("127.0.0.1", 0))
 
@@ -209,7 +209,7 @@ def dripping(*, of_body):
             connection, _ = listening.accept()
             with connection:
                 connection.recv(65_536)
-                connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n" if of_body else b"HTTP/1.1 200 O")
+                connection.sendall(first)
                 while not stopped.wait(0.1):
                     connection.sendall(b"x")
 
@@ -217,15 +217,62 @@ def dripping(*, of_body):
     return f"http://127.0.0.1:{listening.getsockname()[1]}{PATH}", stopped.set
 
 
-@pytest.mark.parametrize("of_body", [True, False])
-def test_an_answer_that_drips_is_not_waited_for_longer_than_any(request, channel, vault, of_body):
-    url, stop = dripping(of_body=of_body)
+@pytest.mark.parametrize("first", [b"HTTP/1.1 200 OK\r\n\r\n", b"HTTP/1.1 200 O"])
+def test_an_answer_that_drips_is_not_waited_for_longer_than_any(request, channel, vault, first):
+    url, stop = dripping(first)
     began = time.monotonic()
     error = refused(at(request, channel, vault, url))
     stop()
     assert time.monotonic() - began < 2
     assert error.surely_failed is False
     assert "no answer in time" in str(error)
+
+
+def test_a_handshake_that_drips_is_not_waited_for_longer_than_any(request, channel, vault):
+    # A record of TLS that is announced as long, and comes a byte at a time.
+    url, stop = dripping(b"\x16\x03\x03\x3f\xff")
+    began = time.monotonic()
+    error = refused(at(request, channel, vault, url.replace("http:", "https:")))
+    stop()
+    assert time.monotonic() - began < 2
+    assert error.surely_failed
+    assert "no connection in time" in str(error)
+
+
+def test_a_host_of_many_addresses_that_do_not_answer_is_waited_for_no_longer_than_any(
+    request, channel, vault, secrets, monkeypatch
+):
+    look_up = socket.getaddrinfo
+    with deaf_server() as port:
+        at(request, channel, vault, f"https://hooks.invalid{PATH}")
+        secrets.text(NAME)
+        monkeypatch.setattr(
+            "socket.getaddrinfo",
+            lambda host, at_port, *rest, **others: (
+                look_up("127.0.0.1", port, type=socket.SOCK_STREAM) * 4
+                if host == "hooks.invalid"
+                else look_up(host, at_port, *rest, **others)
+            ),
+        )
+        began = time.monotonic()
+        error = refused(channel)
+    assert time.monotonic() - began < 2
+    assert error.surely_failed
+    assert "no connection in time" in str(error)
+
+
+def test_of_a_hosts_addresses_the_next_is_tried(channel, slack, monkeypatch):
+    look_up = socket.getaddrinfo
+    closed = closed_port()
+    monkeypatch.setattr(
+        "socket.getaddrinfo",
+        lambda host, port, *rest, **others: (
+            look_up(host, closed, *rest, **others) * (port == slack.port and not slack.asked)
+            + look_up(host, port, *rest, **others)
+        ),
+    )
+    channel.send(MESSAGE)
+    assert len(slack.asked) == 1
 
 
 def test_of_an_answer_without_an_end_no_more_is_read_than_is_looked_at(webhook, slack):
@@ -643,6 +690,26 @@ def test_a_secrets_url_and_fields(vault, secrets):
     assert secrets.url(NAME) == "https://example.com/y"
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://example.com",
+        "https://example.com?x=1",
+        "HTTPS://Example.com:8443/x",
+        "https://host_of_ours.example.com/a/@b?c=d#e",
+    ],
+)
+def test_a_url_needs_neither_a_path_nor_small_letters(vault, secrets, url):
+    vault.put(url)
+    assert secrets.url(NAME) == url
+
+
+def test_an_address_without_a_path_is_asked_for_its_root(webhook, vault, slack):
+    vault.put(slack.url("?x=1"))
+    webhook.send(MESSAGE)
+    assert [asked.path for asked in slack.asked] == ["/?x=1"]
+
+
 SECRET_ERRORS = [
     (None, "text", "create it"),
     ({"SecretString": ""}, "text", "it is empty"),
@@ -652,7 +719,12 @@ SECRET_ERRORS = [
     *(({"SecretString": text}, "fields", "no JSON object of texts") for text in (
         "SECRET", "{SECRET", '["SECRET"]', '{"SECRET": 7}', '{"a": {"SECRET": "x"}}', "[" * 100_000
     )),
-    *(({"SecretString": text}, "url", "holds no https URL") for text in (
+    *(({"SecretString": text}, "url", "holds no https URL, without user and password") for text in (
+        "https://SECRET:x@example.com/",
+        "https://SECRET@example.com",
+        "https://example.com:SECRET@example.com",
+        "https://example.com\\@SECRET",
+        "https://example.com:\u0663/SECRET",
         "hooks.slack.com/SECRET",
         "http://example.com/SECRET",
         "https://hooks.slack.com/SECRET b",

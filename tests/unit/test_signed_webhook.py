@@ -148,6 +148,7 @@ def test_a_secret_without_an_https_url_or_a_long_key_is_refused_without_showing_
     with pytest.raises(ChannelError) as raised:
         SignedWebhook(SIEM, secrets, lambda: NOW).send(Message((OUTCOME,)))
     assert "ecr-warden/webhook/siem" in str(raised.value)
+    assert "without user and password" in str(raised.value)
     assert "example.com" not in str(raised.value)
     assert "kkk" not in repr(raised.value)
     # It may be mended by the next time.
@@ -158,6 +159,8 @@ def test_a_key_that_is_no_text_is_refused_and_not_shown():
     secrets = FakeSecrets(url="https://example.com/", key="SECRET" + "\ud800" * 32)
     with pytest.raises(ChannelError) as raised:
         SignedWebhook(SIEM, secrets, lambda: NOW).send(Message((OUTCOME,)))
+    assert SIEM.secret in str(raised.value)
+    assert "in UTF-8" in str(raised.value)
     assert "SECRET" not in repr(raised.value) + repr(raised.value.__context__)
 
 

@@ -11,8 +11,8 @@ from urllib.error import URLError
 
 from ecr_warden.errors import ChannelError
 
-# The last two: an answer in an encoding that nobody knows, or in JSON that is no object.
-REQUEST_FAILURES: Final = (OSError, HTTPException, ValueError, LookupError, AttributeError)
+# The last: a host whose name cannot be one.
+REQUEST_FAILURES: Final = (OSError, HTTPException, ValueError)
 _WITHOUT_A_WORD_SECONDS: Final = 30
 _LONGEST_SECONDS: Final = 3600
 _LONGEST_NUMBER: Final = 9

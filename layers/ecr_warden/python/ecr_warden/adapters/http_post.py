@@ -6,9 +6,10 @@ The standard library's client: it takes the environment's proxies, checks certif
 import socket
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from threading import Timer
 from typing import Any, Final
@@ -55,20 +56,20 @@ def post(url: str, body: bytes, headers: Mapping[str, str], seconds: float) -> H
         no whole answer within the time. Their words may quote the URL.
 
     """
-    watch = _Watch()
+    watch = _Watch(seconds)
     opener = build_opener(_NoRedirect(), _Http(watch), _Https(watch))
     request = Request(url, body, dict(headers), method="POST")  # noqa: S310  # the URL is https, or of loopback: secrets.is_url
-    deadline = time.monotonic() + seconds
     timer = Timer(seconds, watch.hang_up)
     timer.start()
     try:
         with _open(opener, request, seconds) as response:
-            text = _read(response, deadline)
-        answer = HttpAnswer(response.status, dict(response.headers.items()), text)
+            answer = HttpAnswer(response.status, dict(response.headers.items()), _read(response))
     except URLError:
+        # Whoever is hung up on says so in many ways.
+        if watch.is_over:
+            raise URLError(TimeoutError()) from None
         raise
     except (OSError, HTTPException):
-        # Whoever is hung up on says so in many ways.
         if watch.is_over:
             raise TimeoutError from None
         raise
@@ -87,43 +88,74 @@ def _open(opener: OpenerDirector, request: Request, seconds: float) -> Any:  # n
         return error
 
 
-def _read(response: HTTPResponse, deadline: float) -> str:
+def _read(response: HTTPResponse) -> str:
     read = b""
-    while len(read) < _LARGEST_ANSWER:
-        part = response.read1(_LARGEST_ANSWER - len(read))
-        if not part:
-            break
-        if time.monotonic() > deadline:
-            raise TimeoutError
+    while part := response.read1(_LARGEST_ANSWER - len(read)):
         read += part
     return read.decode(errors="replace")
 
 
 class _Watch:
-    """The connections of a request, and whether its time is over."""
+    """The sockets of a request, and whether its time is over."""
 
-    def __init__(self) -> None:
-        self.sockets: list[socket.socket] = []
+    def __init__(self, seconds: float) -> None:
+        self._until = time.monotonic() + seconds
+        self._sockets: list[socket.socket] = []
         self.is_over = False
 
     def hang_up(self) -> None:
         """Let whoever waits for a byte have none."""
         self.is_over = True
-        for one in self.sockets:
+        for one in self._sockets:
             # The other side, or an error, may have closed it.
             with suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
+                # Not an SSL socket's own, which takes its state away from under who reads.
+                socket.socket.shutdown(one, socket.SHUT_RDWR)
 
-    def connection(self, kind: type[HTTPConnection]) -> Callable[..., HTTPConnection]:
-        """Give what builds a connection that is watched from when it is made."""
-        sockets = self.sockets
+    def take(self, one: socket.socket) -> None:
+        """Hang up on this one, too; at once where the time is over."""
+        self._sockets.append(one)
+        one.settimeout(self._left())
+        if self.is_over:
+            self.hang_up()
 
-        class Watched(kind):  # type: ignore[misc,valid-type]  # either of http.client's two
-            def connect(self) -> None:
-                super().connect()
-                sockets.append(self.sock)
+    def connect(self, address: tuple[str, int], *_: object) -> socket.socket:
+        """Connect to a host's first address that takes it; those left share the time that is left."""
+        found = socket.getaddrinfo(*address, type=socket.SOCK_STREAM)
+        places = [(str(place[0]), place[1]) for *_, place in found]
+        while True:
+            seconds = self._left() / len(places)
+            try:
+                connected = socket.create_connection(places.pop(0), seconds)
+            except OSError:
+                if not places or self.is_over:
+                    raise
+            else:
+                self.take(connected)
+                return connected
 
-        return Watched
+    def _left(self) -> float:
+        # Nought would mean not to wait at all, which raises another error.
+        return max(self._until - time.monotonic(), 0.001)
+
+
+class _Watched(HTTPConnection):
+    """A connection that is watched from its beginning."""
+
+    def __init__(self, *arguments: Any, watch: _Watch, **named: Any) -> None:  # noqa: ANN401  # http.client's own
+        super().__init__(*arguments, **named)
+        self._watch = watch
+        # http.client's own gives each of a host's addresses all of the time.
+        self._create_connection = watch.connect
+
+    def connect(self) -> None:
+        """Connect, and watch what came of it: TLS puts another socket in the place of the first."""
+        super().connect()
+        self._watch.take(self.sock)
+
+
+class _WatchedTls(_Watched, HTTPSConnection):
+    """The same, of TLS."""
 
 
 class _NoRedirect(HTTPRedirectHandler):
@@ -137,7 +169,7 @@ class _Http(HTTPHandler):
         self._watch = watch
 
     def http_open(self, req: Request) -> HTTPResponse:
-        return self.do_open(self._watch.connection(HTTPConnection), req)
+        return self.do_open(partial(_Watched, watch=self._watch), req)
 
 
 class _Https(HTTPSHandler):
@@ -147,4 +179,4 @@ class _Https(HTTPSHandler):
 
     def https_open(self, req: Request) -> HTTPResponse:
         context = ssl.create_default_context()
-        return self.do_open(self._watch.connection(HTTPSConnection), req, context=context)
+        return self.do_open(partial(_WatchedTls, watch=self._watch), req, context=context)

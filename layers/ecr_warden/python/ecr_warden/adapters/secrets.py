@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _KEPT_SECONDS: Final = 900
 # The characters of RFC 3986: with others, the HTTP client's errors would quote the URL.
 _URL: Final = re.compile(
-    r"(?:(?i:https)://[A-Za-z0-9._-]+(?::\d{1,5})?|http://127\.0\.0\.1:\d{1,5})"
+    r"(?:(?i:https)://[A-Za-z0-9._-]+(?::[0-9]{1,5})?|http://127\.0\.0\.1:[0-9]{1,5})"
     r"(?:[/?][A-Za-z0-9._~:/?#@!$&'()*+,;=%-]*)?"
 )
 _WHAT_TO_DO: Final = {

@@ -95,7 +95,7 @@ class SignedWebhook:
         self._secrets.forget(self._secret)
         raise ChannelError(
             f'the secret {self._secret} holds no https URL and key: store {{"url": "https://…", "key": "…"}} '
-            f"with a key of {_KEY_LENGTH} characters or more"
+            f"with a URL without user and password, and a key of {_KEY_LENGTH} characters or more, in UTF-8"
         )
 
     def _post(self, url: str, key: str, event: dict[str, Any]) -> None:
