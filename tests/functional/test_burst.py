@@ -36,6 +36,9 @@ class Secrets:
     def fields(self, _name):
         return {"url": self._url, "key": KEY}
 
+    def text(self, _name):
+        return "{"
+
     def forget(self, _name):
         pass
 

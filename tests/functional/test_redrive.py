@@ -228,6 +228,12 @@ def test_what_came_after_it_was_shown_is_not_sent_back(aws, queues):
     assert (queues.visible(queues.dead), queues.visible(queues.main)) == (1, 1)
 
 
+def test_a_channel_that_nobody_knows_is_wrong_usage_and_not_all_is_well(redrive):
+    done = redrive("--show", "--channel", "nope")
+    assert done.exit_code == 2
+    assert "nothing was ever told in a channel 'nope'" in done.output
+
+
 def test_letters_that_somebody_else_looks_at_are_counted(aws, queues, redrive):
     queues.put(WAKE, WAKE)
     account = RedriveAccount(aws.client("sqs"), aws.client("dynamodb"), stack_of(aws))

@@ -523,6 +523,13 @@ def test_a_message_that_is_settled_says_so_before_the_reply_stands_below_it(bot,
     assert reply["thread_ts"] == ROOT.timestamp
 
 
+def test_a_message_that_is_settled_orders_nothing_any_more(bot, slack):
+    bot.send(Message((RECOVERED,)), below(VULNERABLE))
+    update, reply = slack.asked
+    assert "What to do" not in update.text
+    assert "What to do" in reply.text
+
+
 def test_a_message_that_is_not_settled_any_more_says_what_it_said_first(bot, slack):
     again = replace(VULNERABLE, id="again", event_time=NOW + timedelta(hours=2))
     bot.send(Message((again,)), below(VULNERABLE, RECOVERED))
@@ -679,6 +686,15 @@ def test_a_secret_is_read_once_and_again_after_a_quarter_of_an_hour(vault):
     secrets.forget("never read")
     assert secrets.text(NAME) == "two"
     assert vault.reads == 3
+
+
+@pytest.mark.parametrize("method", ["url", "fields"])
+def test_a_secret_that_was_not_as_it_should_be_is_read_again_once_it_is_mended(vault, secrets, method):
+    vault.put("nonsense")
+    with pytest.raises(ChannelError):
+        getattr(secrets, method)(NAME)
+    vault.put('{"url": "https://example.com/x"}')
+    assert getattr(secrets, method)(NAME)
 
 
 def test_a_secrets_url_and_fields(vault, secrets):

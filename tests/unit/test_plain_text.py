@@ -58,7 +58,8 @@ def test_a_letter_of_a_digest_has_the_counts_the_first_few_and_the_link_to_the_r
     )
     text = letter(Message((OUTCOME,), digest=digest), 8000)
     assert text.startswith(
-        "300 messages in one\n\nTag quarantined: 290\nDrift found: 10\nFrom 2026-11-24T03:00:00+00:00"
+        "Tag quarantined: 290, and 10 more\n\nTag quarantined: 290\nDrift found: 10\n"
+        "From 2026-11-24T03:00:00+00:00"
     )
     assert text.endswith("\n\nAnd 299 more.\n\nList all 300: https://example.com/all")
 

@@ -440,7 +440,7 @@ def test_kinds_may_be_shown_beside_outcomes_and_in_one_message(run, tmp_path):
     assert [one["channel"] for one in shown] == ["ops", "team"]
     assert "and 2 more" in shown[0]["text"]
     digest = lines(run("--kind", "scan_failed", "--kind", "lifecycle_ran", "--digest", "--json"))
-    assert "2 messages in one" in digest[0]["text"]
+    assert ": 1, and 1 more" in digest[0]["text"]
 
 
 def test_one_channel_may_be_chosen_and_every_type_be_added(run):

@@ -28,6 +28,10 @@ class FakeSecrets:
         assert name == SIEM.secret
         return self._fields
 
+    def text(self, name):
+        assert name == SIEM.secret
+        return "{"
+
     def forget(self, name):
         self.forgotten.append(name)
 

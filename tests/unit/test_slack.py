@@ -231,7 +231,7 @@ def test_a_digest_says_how_many_of_what_shows_the_first_and_links_to_the_rest():
         digest_of(OUTCOME, other, counts=(("Tag quarantined", 299), ("Image fails the scan gate", 1)))
     )
     said = all_texts(payload)
-    assert said[0] == "🟠 300 messages in one"
+    assert said[0] == "🟠 Tag quarantined: 299, and 1 more"
     assert said[1] == (
         "Tag quarantined: 299\nImage fails the scan gate: 1\n"
         "From 2026-11-24T03:00:00+00:00 to 2026-11-24T03:05:00+00:00"

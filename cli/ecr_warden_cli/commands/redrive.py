@@ -54,8 +54,11 @@ def redrive(  # noqa: PLR0913  # one for each option
 
     with said_errors():
         account = open_account(region, stack_name)
-        _show_channels(account, channel, as_json=as_json)
+        known = _show_channels(account, channel, as_json=as_json)
         looked = _look(account, channel, as_json=as_json)
+        if channel is not None and not looked.count and channel not in known:
+            there = ", ".join(sorted(known)) or "none"
+            raise click.UsageError(f"nothing was ever told in a channel {channel!r}: there are {there}")
         if shows_only or not looked.ids:
             return
         if not yes and not click.confirm(f"Send {len(looked.ids)} back to be told?"):
@@ -66,14 +69,17 @@ def redrive(  # noqa: PLR0913  # one for each option
     raise SystemExit(int(redriven.failed > 0))
 
 
-def _show_channels(account: "RedriveAccount", channel: str | None, *, as_json: bool) -> None:
-    for report in account.channels():
+def _show_channels(account: "RedriveAccount", channel: str | None, *, as_json: bool) -> set[str]:
+    """Show how channels do, and give the names of all."""
+    reports = account.channels()
+    for report in reports:
         if channel not in (None, report.name):
             continue
         if as_json:
             _line({"type": "channel", **vars(report)})
         elif report.is_worth_showing:
             click.secho(_channel_text(report), fg="red" if report.failures else None)
+    return {report.name for report in reports}
 
 
 def _channel_text(report: "ChannelReport") -> str:

@@ -99,7 +99,7 @@ _TAG_VIOLATION: Final = _outcome(
     ),
     next_step=(
         "Push the image again under a tag that is allowed: semver, git-sha, release-*. Until then it can be "
-        f"pulled as {_QUARANTINE_TAG} or by its digest."
+        f"pulled as {_QUARANTINE_TAG} or by its digest, unless it is archived."
     ),
     rule=_TAGS,
     change_ids=("d96cdca9a8ff0588bb05c21947a74b11",),

@@ -57,6 +57,8 @@ class SecretsManager:
         text = self.text(name)
         url = (_fields(text) or {}).get("url") if text.startswith("{") else text
         if url is None or not is_url(url):
+            # It may be mended at any time.
+            self.forget(name)
             raise ChannelError(
                 f"the secret {name} holds no https URL, without user and password: store the URL, or "
                 '{"url": "https://…"}'
@@ -75,6 +77,7 @@ class SecretsManager:
         """Give the JSON object of texts that a secret holds."""
         found = _fields(self.text(name))
         if found is None:
+            self.forget(name)
             raise ChannelError(
                 f'the secret {name} holds no JSON object of texts, such as {{"url": "https://…"}}'
             )

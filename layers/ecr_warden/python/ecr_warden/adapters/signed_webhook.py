@@ -87,7 +87,9 @@ class SignedWebhook:
         return None
 
     def _read_secret(self) -> tuple[str, str]:
-        fields = self._secrets.fields(self._secret)
+        # Of anything else than an object, this channel says better what it needs.
+        is_object = self._secrets.text(self._secret).startswith("{")
+        fields = self._secrets.fields(self._secret) if is_object else {}
         url, key = fields.get("url", ""), fields.get("key", "")
         if is_url(url) and len(key) >= _KEY_LENGTH and _is_utf8(key):
             return url, key

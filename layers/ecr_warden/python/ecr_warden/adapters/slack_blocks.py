@@ -156,7 +156,7 @@ def _body(said: Content, are_settled: Sequence[bool], room: _Room) -> list[_Bloc
         blocks += found
         left_out += left_out_here
     elif len(said.notices) == 1:
-        blocks += _only(said.notices[0], room)
+        blocks += _only(said.notices[0], room, is_settled=are_settled[0])
     else:
         common = _common(said.notices)
         # What is said once for all comes last, but its room is taken first.
@@ -191,10 +191,10 @@ def _notices(
     return blocks, 0
 
 
-def _only(said: Notice, room: _Room) -> list[_Block]:
+def _only(said: Notice, room: _Room, *, is_settled: bool) -> list[_Block]:
     return [
         *room.section(one_line(said.reason)),
-        *room.section(f"What to do: {one_line(said.next_step)}"),
+        *([] if is_settled else room.section(_what_to_do(said))),
         *room.lines([one_line(line) for line in said.lines]),
         *room.facts(said.facts),
     ]
@@ -203,13 +203,18 @@ def _only(said: Notice, room: _Room) -> list[_Block]:
 def _one_of_several(said: Notice, common: _Facts | None, room: _Room, *, is_settled: bool) -> list[_Block]:
     mark = f"{_SETTLED} " if is_settled else ""
     parts = [f"{mark}{one_line(said.headline)}", one_line(said.reason)]
-    if common is not None:
-        parts.append(f"What to do: {one_line(said.next_step)}")
+    if common is not None and not is_settled:
+        parts.append(_what_to_do(said))
     blocks = room.section("\n".join(cut_at_word(part, _PART, _size) for part in parts))
     if common is None or not blocks:
         return blocks
     blocks += room.lines([one_line(line) for line in said.lines])
     return blocks + room.facts([fact for fact in said.facts if fact not in common])
+
+
+def _what_to_do(said: Notice) -> str:
+    """Say what to do, unless it is settled: the message below, which says so, has what is left to do."""
+    return f"What to do: {one_line(said.next_step)}"
 
 
 def _common(notices: Sequence[Notice]) -> list[tuple[str, str]]:

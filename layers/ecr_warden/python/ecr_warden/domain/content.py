@@ -51,7 +51,9 @@ def content(message: Message) -> Content:
         titles = [f"{title}: {count}" for title, count in digest.counts]
         are_alike = len(titles) == 1
         headline = (
-            f"{digest.counts[0][0]}, {digest.total} times" if are_alike else f"{digest.total} messages in one"
+            f"{digest.counts[0][0]}, {digest.total} times"
+            if are_alike
+            else f"{titles[0]}, and {digest.total - digest.counts[0][1]} more"
         )
         period = f"From {digest.first.isoformat()} to {digest.last.isoformat()}"
         summary = (*titles, period)

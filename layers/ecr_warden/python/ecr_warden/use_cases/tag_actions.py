@@ -89,7 +89,9 @@ def _quarantine(push: ImageAction, violation: Violation, change_id: str, ports: 
             changed=True,
             what=f"The image was kept as {push.repository_name}:{kept_as} and the tag {violation.image_tag} "
             "was taken from it.",
-            next_step=f"{_push_again(violation)} Until then it can be pulled as {kept_as} or by its digest.",
+            # A scan gate may archive it in the meantime, and be told in the same message.
+            next_step=f"{_push_again(violation)} Until then it can be pulled as {kept_as} or by its digest, "
+            "unless it is archived.",
             change_ids=(change_id,),
             kept_as=kept_as,
         ),
