@@ -77,7 +77,7 @@ def test_what_no_channel_can_take_waits_and_redrive_says_why(local, warm):
     assert local.deliveries(event["detail"]["id"]) == dict.fromkeys(channels, "waiting")
     errors = {
         "incidents": "Slack, by the bot of the secret ecr-warden/e2e/bot: no connection: Connection refused",
-        "siem": "the webhook of ecr-warden/e2e/siem could not be reached",
+        "siem": "the webhook of ecr-warden/e2e/siem: no connection: Connection refused",
         "team": "Slack, by the webhook of the secret ecr-warden/e2e/team: no connection: Connection refused",
     }
     shown = [json.loads(line) for line in local.redrive("--show", "--json").splitlines()]
