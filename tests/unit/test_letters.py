@@ -81,3 +81,11 @@ def test_whatever_is_in_a_letter_its_body_is_kept_and_it_is_read_or_says_why_not
     assert read.body == body
     assert read.can_be_sent or read.why
     assert read.subject
+
+
+@pytest.mark.parametrize("detail_type", [[], {}, 7, None])
+def test_a_letter_whose_detail_type_is_no_text_cannot_be_read_and_says_so(detail_type):
+    body = json.dumps({"detail-type": detail_type, "detail": {}})
+    letter = read_letter({"MessageId": "1", "ReceiptHandle": "r", "Body": body})
+    assert not letter.can_be_sent
+    assert letter.why

@@ -92,7 +92,8 @@ def _read(body: str) -> tuple[About, dict[str, Any]]:
         if not isinstance(event["wake"], str):
             raise MalformedEventError("wake", f"expected a channel's name, got {event['wake']!r}")
         return About.WAKE_UP, {"subject": "wake-up", "channel": _shown(event["wake"])}
-    if event.get("detail-type") in PUSH_SOURCES:
+    # It may be anything: only a text can be one of these.
+    if str(event.get("detail-type")) in PUSH_SOURCES:
         push = parse_push(event)
         image = name_of(push.repository_name, push.image_tag, push.image_digest or None)
         return About.PUSH, {

@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from threading import Timer
 from typing import Any, Final
@@ -57,12 +57,11 @@ def post(url: str, body: bytes, headers: Mapping[str, str], seconds: float) -> H
 
     """
     watch = _Watch(seconds)
-    opener = build_opener(_NoRedirect(), _Http(watch), _Https(watch))
-    request = Request(url, body, dict(headers), method="POST")  # noqa: S310  # the URL is https, or of loopback: secrets.is_url
+    request = _Request(url, body, headers, watch)
     timer = Timer(seconds, watch.hang_up)
     timer.start()
     try:
-        with _open(opener, request, seconds) as response:
+        with _open(request, seconds) as response:
             answer = HttpAnswer(response.status, dict(response.headers.items()), _read(response))
     except URLError:
         # Whoever is hung up on says so in many ways.
@@ -80,9 +79,15 @@ def post(url: str, body: bytes, headers: Mapping[str, str], seconds: float) -> H
     return answer
 
 
-def _open(opener: OpenerDirector, request: Request, seconds: float) -> Any:  # noqa: ANN401  # urllib's own
+@cache
+def _opener() -> OpenerDirector:
+    # One for all: it and its handlers refer to each other, so that each would wait for the garbage collector.
+    return build_opener(_NoRedirect(), _Http(), _Https())
+
+
+def _open(request: Request, seconds: float) -> Any:  # noqa: ANN401  # urllib's own
     try:
-        return opener.open(request, timeout=seconds)
+        return _opener().open(request, timeout=seconds)
     except HTTPError as error:
         # Every other status is an answer, too.
         return error
@@ -163,20 +168,27 @@ class _NoRedirect(HTTPRedirectHandler):
         """Follow none: it would carry a token, or a message, to another host."""
 
 
-class _Http(HTTPHandler):
-    def __init__(self, watch: _Watch) -> None:
-        super().__init__()
-        self._watch = watch
+class _Request(Request):
+    """A POST, and the watch on it."""
 
+    def __init__(self, url: str, body: bytes, headers: Mapping[str, str], watch: _Watch) -> None:
+        # The URL is https, or of loopback: secrets.is_url.
+        super().__init__(url, body, dict(headers), method="POST")
+        self.watch = watch
+
+
+class _Http(HTTPHandler):
     def http_open(self, req: Request) -> HTTPResponse:
-        return self.do_open(partial(_Watched, watch=self._watch), req)
+        return self.do_open(partial(_Watched, watch=_watch_of(req)), req)
 
 
 class _Https(HTTPSHandler):
-    def __init__(self, watch: _Watch) -> None:
-        super().__init__()
-        self._watch = watch
-
     def https_open(self, req: Request) -> HTTPResponse:
+        # Made anew each time, for the certificates that are trusted by then.
         context = ssl.create_default_context()
-        return self.do_open(partial(_WatchedTls, watch=self._watch), req, context=context)
+        return self.do_open(partial(_WatchedTls, watch=_watch_of(req)), req, context=context)
+
+
+def _watch_of(request: Request) -> _Watch:
+    watch: _Watch = request.watch  # type: ignore[attr-defined]  # no other request comes to this opener
+    return watch
