@@ -3,17 +3,15 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from ecr_warden.adapters.aws import translated
+from ecr_warden.adapters.dynamodb_channels import STATE, read_state
+from ecr_warden.adapters.dynamodb_outbox import WAITING_ITEM, due_of
 from ecr_warden.adapters.event_fields import printable
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-
-# What the outbox calls its items: ``waiting DUE OUTCOME`` for what waits, and one for how the channel does.
-_WAITING: Final = "waiting"
-_STATE: Final = "state"
 
 
 @dataclass
@@ -54,17 +52,16 @@ class _Reports:
         """Note one item of the outbox."""
         name = item["channel"]["S"]
         report = self.by_name.setdefault(name, ChannelReport(printable(name)))
-        kind, _, rest = item["item"]["S"].partition(" ")
-        if kind == _WAITING:
-            due = datetime.fromisoformat(rest.partition(" ")[0])
+        key = item["item"]["S"]
+        if key.startswith(WAITING_ITEM):
+            due = due_of(key)
             report.waiting += 1
             report.overdue += due < self.now
             report.first_due = due if report.first_due is None else min(report.first_due, due)
-        elif kind == _STATE:
-            report.failures = int(item.get("failures", {"N": "0"})["N"])
-            report.last_error = printable(item.get("last_error", {"S": ""})["S"])
-            next_try = item.get("next_try", {}).get("S")
-            report.next_try = None if next_try is None else datetime.fromisoformat(next_try)
+        elif key == STATE:
+            state = read_state(item)
+            report.failures, report.next_try = state.failures, state.next_try
+            report.last_error = printable(state.last_error)
 
 
 def channel_reports(client: "DynamoDBClient", table_name: str, now: datetime) -> tuple[ChannelReport, ...]:

@@ -1,6 +1,5 @@
 """Dead letters of NotifyQueue: what each is about, in which channel it failed, and why."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,6 +9,7 @@ from typing import Any, Final
 from ecr_warden.adapters.event_fields import printable
 from ecr_warden.adapters.outcome_bus import read_outcome_event
 from ecr_warden.adapters.push_parsing import PUSH_SOURCES, parse_push
+from ecr_warden.adapters.source_queue import read_message
 from ecr_warden.domain.outcomes import name_of
 from ecr_warden.domain.texts import cut
 from ecr_warden.errors import MalformedEventError
@@ -87,7 +87,7 @@ def _shown(said: str) -> str:
 
 
 def _read(body: str) -> tuple[About, dict[str, Any]]:
-    event = _event(body)
+    event = read_message(body)
     if "wake" in event:
         if not isinstance(event["wake"], str):
             raise MalformedEventError("wake", f"expected a channel's name, got {event['wake']!r}")
@@ -110,13 +110,3 @@ def _read(body: str) -> tuple[About, dict[str, Any]]:
         "severity": outcome.severity.value,
         "happened_at": outcome.event_time,
     }
-
-
-def _event(body: str) -> Mapping[str, Any]:
-    try:
-        event = json.loads(body)
-    except ValueError as error:
-        raise MalformedEventError("$", f"it is no JSON: {error}") from error
-    if not isinstance(event, dict):
-        raise MalformedEventError("$", f"expected an event, got {type(event).__name__}")
-    return event

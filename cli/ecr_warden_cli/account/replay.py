@@ -128,11 +128,8 @@ class AccountReplay:
 
     def _outcome(self, event: dict[str, Any], caused: Caused) -> None:
         outcome = read_outcome_event(json.dumps(event))
-        self._check_account(outcome.account)
         publisher = RecordingPublisher(self._policy)
-        with _region(outcome.region):
-            stack = self._stack(outcome.region)
-            publisher.ports = None if stack is None else self._telling(stack, outcome.region, caused)
+        with self._telling_at(outcome.account, outcome.region, caused) as publisher.ports:
             publisher.publish(outcome)
         caused.outcomes.extend(publisher.outcomes)
         _decided(caused, outcome.decision, outcome.reason, outcome)
@@ -140,16 +137,21 @@ class AccountReplay:
     def _pushed(self, event: dict[str, Any], caused: Caused) -> None:
         """Remember who pushed, where somebody may ask: with a stack."""
         push = parse_push(event)
-        self._check_account(push.account)
-        with _region(push.region):
-            stack = self._stack(push.region)
-            ports = None if stack is None else self._telling(stack, push.region, caused)
+        with self._telling_at(push.account, push.region, caused) as ports:
             if ports is not None:
                 for channel in record_push(push, identities=ports.identities):
                     arm(channel, ports.now(), ports)
         _decided(
             caused, "Recorded" if ports else "Ignored", f"pushed by {push.pushed_by or 'nobody known'}", None
         )
+
+    @contextmanager
+    def _telling_at(self, account: str, region: str, caused: Caused) -> Iterator[TellPorts | None]:
+        """Give what tells people in an account and Region; ``None`` where no stack does."""
+        self._check_account(account)
+        with _region(region):
+            stack = self._stack(region)
+            yield None if stack is None else self._telling(stack, region, caused)
 
     def _check_account(self, account: str) -> None:
         """Refuse an event of another account: its repository's name may exist in this one too."""

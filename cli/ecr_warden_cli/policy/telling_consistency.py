@@ -2,14 +2,16 @@
 
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
-from ecr_warden.domain.policy import Policy, Rule, Severity, TagRules
+from ecr_warden.domain.policy import Policy, Severity, TagRules
 from ecr_warden.domain.reachability import unreachable_tags
 from ecr_warden.domain.schedule import MACHINES
 from ecr_warden_cli.policy.problems import Problem
 from ecr_warden_cli.policy.source import Source
 from ecr_warden_cli.policy.telling_model import AnyChannel, RouteModel, SlackModel
+from ecr_warden_cli.policy.telling_places import as_rule
 
 # The default of the template's parameter SecretNamePrefix.
 DEFAULT_NAME_PREFIX: Final = "ecr-warden/"
@@ -24,9 +26,7 @@ def route_problems(
             if name not in names:
                 position = source.position(("routes", place, "to", index))
                 yield Problem(file, *position, f"no channel is named {name}: {_hint(name, names)}")
-        # A route is for the repositories that a rule with its globs would be for.
-        rule = Rule(0, tuple(route.repositories) or ("**",), tuple(route.excluded), tags=TagRules(0))
-        if unreachable_tags([rule]):
+        if unreachable_tags([replace(as_rule(route), tags=TagRules(0))]):
             message = (
                 "no repository's name matches this route that its except does not take out; make "
                 "repositories wider or except narrower, or remove the route"

@@ -132,10 +132,10 @@ def _meet(one: RouteModel, other: RouteModel) -> bool:
     # What a route does not give is for all.
     if any(mine and theirs and set(mine).isdisjoint(theirs) for mine, theirs in pairs):
         return False
-    return _share_a_repository(_as_rule(one), _as_rule(other))
+    return _share_a_repository(as_rule(one), as_rule(other))
 
 
-def _as_rule(route: RouteModel) -> Rule:
+def as_rule(route: RouteModel) -> Rule:
     """Give a rule that is for the repositories that a route is for."""
     return Rule(0, tuple(route.repositories) or ("**",), tuple(route.excluded))
 

@@ -1,14 +1,12 @@
 """The channels' adapters, with nothing to send by: rendering needs neither a client nor a secret."""
 
 from collections.abc import Sequence
-from typing import Any, Final, NoReturn, assert_never
+from typing import Any, Final, NoReturn
 
 from ecr_warden.domain.policy import Channel as ChannelOfPolicy
 from ecr_warden.domain.policy import ChannelType
 from ecr_warden.ports import Channel
-
-# The adapters are imported where they are used: Apprise alone takes a while.
-# ruff: noqa: PLC0415
+from ecr_warden.wiring import channel_of
 
 _TOPIC: Final = "arn:aws:sns:eu-west-1:123456789012:preview"
 
@@ -59,27 +57,10 @@ def channel_renderers(channels: Sequence[ChannelOfPolicy]) -> dict[str, Channel]
 
 def _renderer(channel: ChannelOfPolicy) -> Channel:
     nothing: Any = _Nothing()
-    match channel.type:
-        case ChannelType.SLACK:
-            from ecr_warden.adapters.slack_bot import SlackBot
-            from ecr_warden.adapters.slack_webhook import SlackWebhook
-
-            return SlackBot(channel, nothing) if channel.conversation else SlackWebhook(channel, nothing)
-        case ChannelType.SNS:
-            from ecr_warden.adapters.sns import SnsTopic
-
-            return SnsTopic(nothing, _TOPIC, channel.name)
-        case ChannelType.AMAZON_Q:
-            from ecr_warden.adapters.amazon_q import AmazonQ
-
-            return AmazonQ(nothing, _TOPIC, channel.name)
-        case ChannelType.APPRISE:
-            from ecr_warden.adapters.apprise_channel import Apprise
-
-            return Apprise(channel, nothing)
-        case ChannelType.WEBHOOK:
-            from ecr_warden.adapters.signed_webhook import SignedWebhook
-
-            return SignedWebhook(channel, nothing, nothing)
-        case never:  # pragma: no cover  # mypy proves it
-            assert_never(never)
+    return channel_of(
+        channel,
+        secrets=lambda: nothing,
+        sns=lambda: nothing,
+        topic_arn=_TOPIC,
+        chat_topic_arn=_TOPIC,
+    )

@@ -28,6 +28,9 @@ from ecr_warden.ports import (
 from ecr_warden.settings import ActingSettings, ImageScanSettings, NotifySettings, TellingSettings
 
 if TYPE_CHECKING:
+    from mypy_boto3_sns import SNSClient
+
+    from ecr_warden.adapters.secrets import SecretsManager
     from ecr_warden.adapters.source_queue import SourceQueue
     from ecr_warden.use_cases.tell import TellPorts
 
@@ -231,35 +234,53 @@ def channels(settings: NotifySettings) -> Callable[[ChannelOfPolicy], Channel]:
 
     @cache
     def build(channel: ChannelOfPolicy) -> Channel:
-        match channel.type:
-            case ChannelType.SLACK if channel.conversation is not None:
-                from ecr_warden.adapters.slack_bot import SlackBot
-
-                return SlackBot(channel, secrets())
-            case ChannelType.SLACK:
-                from ecr_warden.adapters.slack_webhook import SlackWebhook
-
-                return SlackWebhook(channel, secrets())
-            case ChannelType.SNS:
-                from ecr_warden.adapters.sns import SnsTopic
-
-                return SnsTopic(client("sns"), settings.topic_arn, channel.name)
-            case ChannelType.AMAZON_Q:
-                from ecr_warden.adapters.amazon_q import AmazonQ
-
-                return AmazonQ(client("sns"), settings.chat_topic_arn, channel.name)
-            case ChannelType.APPRISE:
-                from ecr_warden.adapters.apprise_channel import Apprise
-
-                return Apprise(channel, secrets())
-            case ChannelType.WEBHOOK:
-                from ecr_warden.adapters.signed_webhook import SignedWebhook
-
-                return SignedWebhook(channel, secrets(), _now)
-            case unknown:
-                assert_never(unknown)
+        return channel_of(
+            channel,
+            secrets=secrets,
+            sns=lambda: client("sns"),
+            topic_arn=settings.topic_arn,
+            chat_topic_arn=settings.chat_topic_arn,
+        )
 
     return build
+
+
+def channel_of(
+    channel: ChannelOfPolicy,
+    *,
+    secrets: Callable[[], "SecretsManager"],
+    sns: Callable[[], "SNSClient"],
+    topic_arn: str,
+    chat_topic_arn: str,
+) -> Channel:
+    """Build the adapter of a channel's type; what it sends by is asked for only where the type needs it."""
+    match channel.type:
+        case ChannelType.SLACK if channel.conversation is not None:
+            from ecr_warden.adapters.slack_bot import SlackBot
+
+            return SlackBot(channel, secrets())
+        case ChannelType.SLACK:
+            from ecr_warden.adapters.slack_webhook import SlackWebhook
+
+            return SlackWebhook(channel, secrets())
+        case ChannelType.SNS:
+            from ecr_warden.adapters.sns import SnsTopic
+
+            return SnsTopic(sns(), topic_arn, channel.name)
+        case ChannelType.AMAZON_Q:
+            from ecr_warden.adapters.amazon_q import AmazonQ
+
+            return AmazonQ(sns(), chat_topic_arn, channel.name)
+        case ChannelType.APPRISE:
+            from ecr_warden.adapters.apprise_channel import Apprise
+
+            return Apprise(channel, secrets())
+        case ChannelType.WEBHOOK:
+            from ecr_warden.adapters.signed_webhook import SignedWebhook
+
+            return SignedWebhook(channel, secrets(), _now)
+        case unknown:
+            assert_never(unknown)
 
 
 def source_queue(queue_url: str) -> "SourceQueue":

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from ecr_warden.adapters.http_failures import may_have_told
 from ecr_warden.adapters.plain_text import inert, letter
 from ecr_warden.domain.content import Content, content
 from ecr_warden.domain.messages import Message, Posted, Thread
@@ -41,10 +42,6 @@ _REFUSED: Final = frozenset({413})
 _TOO_MANY: Final = 429
 # Apprise does not give the Retry-After of an answer.
 _BUSY_SECONDS: Final = 30
-_SERVER_ERROR: Final = 500
-_TIMED_OUT: Final = 408
-# Not implemented, and not available: of the errors of servers, these two come before a message is taken.
-_NOT_TAKEN: Final = frozenset({501, 503})
 # The most that Apprise puts around a title, where that is a part of the text.
 _AROUND_TITLE: Final = 24
 _APPRISE_LOG: Final = logging.getLogger("apprise")
@@ -131,7 +128,7 @@ class Apprise:
             f"Apprise: the service answered {answered} {about}",
             retry_after=_BUSY_SECONDS if _TOO_MANY in result.statuses else None,
             # Of several people, some may have been told.
-            surely_failed=is_one and not any(map(_may_have_told, result.statuses)),
+            surely_failed=is_one and not any(map(may_have_told, result.statuses)),
             is_refused=is_one and result.statuses <= _REFUSED,
         )
 
@@ -143,11 +140,6 @@ class _Result:
     is_told: bool
     is_late: bool
     statuses: frozenset[int]
-
-
-def _may_have_told(status: int) -> bool:
-    """Say whether an answer may come after the message was taken: that of a gateway's, for instance."""
-    return status == _TIMED_OUT or (status >= _SERVER_ERROR and status not in _NOT_TAKEN)
 
 
 def _service(url: str, timeout: float) -> "NotifyBase | None":

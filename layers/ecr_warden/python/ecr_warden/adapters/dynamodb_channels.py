@@ -27,7 +27,8 @@ KEPT: Final = timedelta(days=45)
 # DynamoDB takes items of 400 KB; the rest of an item is its keys and its end.
 LARGEST_THREAD: Final = 390_000
 _LONGEST_ERROR: Final = 1000
-_STATE: Final = "state"
+# The item of how a channel does.
+STATE: Final = "state"
 _ALARM: Final = "alarm"
 
 
@@ -54,7 +55,7 @@ class DynamoChannels:
             try:
                 answer = self._client.update_item(
                     TableName=self._outbox,
-                    Key=item_key(channel, _STATE),
+                    Key=item_key(channel, STATE),
                     UpdateExpression="SET holder = :holder, held_until = :until, expires_at = :end",
                     ConditionExpression=(
                         "attribute_not_exists(holder) OR holder = :holder OR held_until < :now"
@@ -71,7 +72,7 @@ class DynamoChannels:
                 if not is_refused(error):
                     raise
                 return None
-        return _state(answer["Attributes"])
+        return read_state(answer["Attributes"])
 
     def release(self, channel: str, holder: str, state: ChannelState) -> None:
         """Give the right back, and record how the channel does; nothing where another has it by now."""
@@ -80,7 +81,7 @@ class DynamoChannels:
             try:
                 self._client.update_item(
                     TableName=self._outbox,
-                    Key=item_key(channel, _STATE),
+                    Key=item_key(channel, STATE),
                     UpdateExpression=(
                         "SET failures = :failures, last_error = :error, expires_at = :end, next_try = :next, "
                         "refusals = :refusals, most = :most, suspect = :suspect, "
@@ -174,7 +175,8 @@ def _thread_of(story: str) -> str:
     return f"thread {fitting(story)}"
 
 
-def _state(item: Mapping[str, Any]) -> ChannelState:
+def read_state(item: Mapping[str, Any]) -> ChannelState:
+    """Read how a channel does, of its item."""
     next_try = item.get("next_try", {}).get("S")
     return ChannelState(
         failures=_number(item, "failures", 0),

@@ -32,7 +32,8 @@ _GIVEN_UP: Final = "given up"
 _SENDING: Final = "sending"
 _STATUSES: Final = (_WAITING, _TOLD, _MOVED, _GIVEN_UP, _SENDING)
 _NEW: Final = "attribute_not_exists(outcome_id)"
-_BEGINNING: Final = f"{_WAITING} "
+# What the keys of items begin with that wait: then come when they are due, and of what.
+WAITING_ITEM: Final = f"{_WAITING} "
 _KEYS_A_PAGE: Final = 1000
 
 
@@ -86,7 +87,7 @@ class DynamoOutbox(DynamoChannels):
     def _wait(self, channel: str, waiting: Waiting, condition: str) -> list[Action]:
         due = sortable(waiting.due)
         record = _key(waiting.outcome.id, channel) | {"status": {"S": _WAITING}, "due": {"S": due}}
-        item = item_key(channel, f"{_BEGINNING}{due} {waiting.outcome.id}")
+        item = item_key(channel, f"{WAITING_ITEM}{due} {waiting.outcome.id}")
         return [
             {
                 "Put": {
@@ -132,7 +133,7 @@ class DynamoOutbox(DynamoChannels):
         for item in self._query(channel, most):
             waiting = _read(item)
             if waiting is None:
-                self._unread.setdefault(channel, _due_of(item["item"]["S"]))
+                self._unread.setdefault(channel, due_of(item["item"]["S"]))
                 continue
             found.append(waiting)
             known[waiting.outcome.id] = item["item"]["S"]
@@ -155,7 +156,7 @@ class DynamoOutbox(DynamoChannels):
                     ConsistentRead=True,
                     KeyConditionExpression="channel = :channel AND begins_with(#item, :beginning)",
                     ExpressionAttributeNames={"#item": "item"},
-                    ExpressionAttributeValues={":channel": {"S": channel}, ":beginning": {"S": _BEGINNING}},
+                    ExpressionAttributeValues={":channel": {"S": channel}, ":beginning": {"S": WAITING_ITEM}},
                     Limit=most,
                     **start,
                 )
@@ -238,8 +239,9 @@ class DynamoOutbox(DynamoChannels):
         return {key.split(" ", 2)[2]: key for key in keys}
 
 
-def _due_of(item: str) -> datetime:
-    return datetime.fromisoformat(item.removeprefix(_BEGINNING).partition(" ")[0])
+def due_of(item: str) -> datetime:
+    """Give when what waits is due, by its item's key."""
+    return datetime.fromisoformat(item.removeprefix(WAITING_ITEM).partition(" ")[0])
 
 
 def _key(outcome_id: str, channel: str) -> dict[str, Any]:

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 from botocore.exceptions import ClientError
 
-from ecr_warden.adapters.aws import code_of, translated
+from ecr_warden.adapters.aws import translated
+from ecr_warden.adapters.dynamodb_items import is_refused
 from ecr_warden.domain.scan_state import ImageKey, ImageState
 from ecr_warden.errors import AwsError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-_REFUSED: Final = "ConditionalCheckFailedException"
 # Longer than most images are in use. Of one that is forgotten, people hear once more.
 STATE_KEPT: Final = timedelta(days=400)
 # DynamoDB takes items of 400 KB; the rest of an item is its id, its version and its end.
@@ -86,7 +86,7 @@ class DynamoScanStates:
                     **values,
                 )
             except ClientError as error:
-                if code_of(error) != _REFUSED:
+                if not is_refused(error):
                     raise
                 return False
         return True

@@ -13,6 +13,7 @@ from ecr_warden.errors import ChannelError
 
 # The last: a host whose name cannot be one.
 REQUEST_FAILURES: Final = (OSError, HTTPException, ValueError)
+_NOT_TAKEN: Final = frozenset({HTTPStatus.NOT_IMPLEMENTED, HTTPStatus.SERVICE_UNAVAILABLE})
 _WITHOUT_A_WORD_SECONDS: Final = 30
 _LONGEST_SECONDS: Final = 3600
 _LONGEST_NUMBER: Final = 9
@@ -28,6 +29,15 @@ def request_failure(what: str, error: Exception) -> ChannelError:
         return ChannelError(f"{what}: {_reason(error.reason)}")
     said = "no answer in time" if isinstance(error, TimeoutError) else type(error).__name__
     return ChannelError(f"{what}: {said}; whether it was told is not known", surely_failed=False)
+
+
+def may_have_told(status: int) -> bool:
+    """Tell whether a message may have been taken though the answer says that it failed.
+
+    A gateway does not know. That something is not implemented, or not available, comes before it is taken.
+    """
+    is_servers = status >= HTTPStatus.INTERNAL_SERVER_ERROR and status not in _NOT_TAKEN
+    return status == HTTPStatus.REQUEST_TIMEOUT or is_servers
 
 
 def retry_after(status: int, headers: Mapping[str, str], now: datetime | None = None) -> int | None:

@@ -40,11 +40,6 @@ class HttpAnswer:
         """Whether it leads elsewhere, which is not followed: what was sent is for whom it was sent to."""
         return 300 <= self.status < 400  # noqa: PLR2004  # HTTP's own numbers
 
-    @property
-    def may_have_been_taken(self) -> bool:
-        """Whether it may have been taken though the answer says that it failed: a gateway does not know."""
-        return self.status == 408 or (self.status >= 500 and self.status not in {501, 503})  # noqa: PLR2004  # see above
-
 
 def post(url: str, body: bytes, headers: Mapping[str, str], seconds: float) -> HttpAnswer:
     """Post, and give the answer, of any status; its first 64 KB.

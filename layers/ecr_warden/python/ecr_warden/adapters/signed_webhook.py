@@ -16,7 +16,12 @@ from hashlib import sha256
 from typing import Any, Final
 from urllib.parse import quote
 
-from ecr_warden.adapters.http_failures import REQUEST_FAILURES, request_failure, retry_after
+from ecr_warden.adapters.http_failures import (
+    REQUEST_FAILURES,
+    may_have_told,
+    request_failure,
+    retry_after,
+)
 from ecr_warden.adapters.http_post import HttpAnswer, post
 from ecr_warden.adapters.outcome_bus import outcome_as_json
 from ecr_warden.adapters.secrets import SecretsManager, is_url
@@ -130,7 +135,7 @@ class SignedWebhook:
         return ChannelError(
             f"the webhook of {self._secret} answered {answer.status}{next_step}",
             retry_after=retry_after(answer.status, answer.headers, self._now()) if is_busy else None,
-            surely_failed=not answer.may_have_been_taken,
+            surely_failed=not may_have_told(answer.status),
             is_refused=answer.status in _REFUSED,
         )
 

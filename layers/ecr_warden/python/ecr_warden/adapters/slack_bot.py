@@ -7,7 +7,12 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
-from ecr_warden.adapters.http_failures import REQUEST_FAILURES, request_failure, retry_after
+from ecr_warden.adapters.http_failures import (
+    REQUEST_FAILURES,
+    may_have_told,
+    request_failure,
+    retry_after,
+)
 from ecr_warden.adapters.http_post import HttpAnswer
 from ecr_warden.adapters.secrets import is_url
 from ecr_warden.adapters.slack import (
@@ -206,7 +211,7 @@ class SlackBot:
             f"Slack answered {answer.status} {code or 'without a code'}{what_to_do} (the conversation "
             f"{self._conversation}, the bot of the secret {self._secret})",
             retry_after=retry_after(status, answer.headers),
-            surely_failed=code not in _UNKNOWN and is_known and not answer.may_have_been_taken,
+            surely_failed=code not in _UNKNOWN and is_known and not may_have_told(answer.status),
             is_refused=code in _REFUSED,
         )
         failure.code = code

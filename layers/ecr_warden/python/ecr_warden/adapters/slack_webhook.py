@@ -3,7 +3,12 @@
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
-from ecr_warden.adapters.http_failures import REQUEST_FAILURES, request_failure, retry_after
+from ecr_warden.adapters.http_failures import (
+    REQUEST_FAILURES,
+    may_have_told,
+    request_failure,
+    retry_after,
+)
 from ecr_warden.adapters.http_post import HttpAnswer
 from ecr_warden.adapters.slack import (
     PAUSE_SECONDS,
@@ -78,7 +83,7 @@ class SlackWebhook:
         raise ChannelError(
             f"Slack answered {answer.status} {said} (the webhook of the secret {self._secret})",
             retry_after=retry_after(answer.status, answer.headers),
-            surely_failed=not answer.may_have_been_taken,
+            surely_failed=not may_have_told(answer.status),
             is_refused=answer.status in _REFUSED and code not in _WHAT_TO_DO,
         )
 

@@ -40,6 +40,17 @@ def read_batch(event: object) -> tuple[QueueRecord, ...]:
     return tuple(_record(record) for record in records)
 
 
+def read_message(body: str) -> Mapping[str, Any]:
+    """Read a message's JSON object, or raise ``MalformedEventError``."""
+    try:
+        message = json.loads(body)
+    except ValueError as error:
+        raise MalformedEventError("$", f"it is no JSON: {error}") from error
+    if not isinstance(message, dict):
+        raise MalformedEventError("$", f"expected an event, got {type(message).__name__}")
+    return message
+
+
 def _record(record: Mapping[str, Any]) -> QueueRecord:
     try:
         count = record.get("attributes", {}).get("ApproximateReceiveCount", "1")

@@ -1,6 +1,5 @@
 """NotifyFunction's batches: outcomes, wake-ups of channels, and who pushed what; each on its own."""
 
-import json
 import logging
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
@@ -8,9 +7,9 @@ from typing import Final
 
 from ecr_warden.adapters.outcome_bus import outcome_as_json, read_outcome_event
 from ecr_warden.adapters.push_parsing import parse_push
-from ecr_warden.adapters.source_queue import QueueRecord
+from ecr_warden.adapters.source_queue import QueueRecord, read_message
 from ecr_warden.domain.policy import Policy
-from ecr_warden.errors import MalformedEventError, PolicyError
+from ecr_warden.errors import PolicyError
 from ecr_warden.use_cases.deliver import deliver
 from ecr_warden.use_cases.record_push import record_push
 from ecr_warden.use_cases.tell import TellPorts, Told, arm, reroute, take
@@ -63,7 +62,7 @@ class Teller:
 
     def _channels_of(self, record: QueueRecord) -> Iterable[str]:
         """Handle one record; give the channels to look at now."""
-        body = _read(record.body)
+        body = read_message(record.body)
         if "wake" in body:
             return self._woken(str(body["wake"]), record.receive_count)
         if body.get("detail-type") == "AWS API Call via CloudTrail":
@@ -82,16 +81,6 @@ class Teller:
             # While a policy is deployed, functions of both are there: the next reader may know the channel.
             raise PolicyError(f"no channel is named {name}: the message comes again, for a newer policy")
         return reroute(name, policy=self._policy, ports=self._ports)
-
-
-def _read(body: str) -> Mapping[str, object]:
-    try:
-        read = json.loads(body)
-    except ValueError as error:
-        raise MalformedEventError("$", f"the message is no JSON: {error}") from error
-    if not isinstance(read, dict):
-        raise MalformedEventError("$", "expected an event")
-    return read
 
 
 def log_told(told: Told) -> None:

@@ -9,11 +9,9 @@ from ecr_warden.domain.gathering import Parcel
 from ecr_warden.domain.messages import Digest, Message, Traits
 from ecr_warden.domain.notices import title
 from ecr_warden.domain.outcomes import Outcome
-from ecr_warden.domain.policy import Severity
 
 # So many of a digest are told in full.
 _SHOWN: Final = 5
-_WORST_FIRST: Final = tuple(Severity)
 
 
 def message_of(parcel: Parcel, identified: Mapping[str, str], link: str) -> Message:
@@ -32,7 +30,7 @@ def message_of(parcel: Parcel, identified: Mapping[str, str], link: str) -> Mess
         for one in parcel.waiting
     ]
     # The sort keeps the order in which they came within a severity.
-    worst_first = tuple(sorted(outcomes, key=lambda outcome: _WORST_FIRST.index(outcome.severity)))
+    worst_first = tuple(sorted(outcomes, key=lambda outcome: outcome.severity.rank))
     instead_of = parcel.waiting[0].instead_of
     if not parcel.is_digest:
         return Message(worst_first, instead_of=instead_of)

@@ -32,6 +32,11 @@ class Severity(StrEnum):
     LOW = "low"
     INFO = "info"
 
+    @property
+    def rank(self) -> int:
+        """How many are worse: none than critical."""
+        return tuple(Severity).index(self)
+
 
 @dataclass(frozen=True)
 class RuleReference:

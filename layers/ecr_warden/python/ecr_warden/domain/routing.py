@@ -1,13 +1,10 @@
 """Which channels an outcome goes to, and by which routes."""
 
 from dataclasses import dataclass
-from typing import Final
 
 from ecr_warden.domain.globs import matches_glob
 from ecr_warden.domain.outcomes import Outcome
-from ecr_warden.domain.policy import Channel, Policy, Route, Severity
-
-_WORST_FIRST: Final = tuple(Severity)
+from ecr_warden.domain.policy import Channel, Policy, Route
 
 
 @dataclass(frozen=True)
@@ -40,7 +37,7 @@ def is_for_repository(route: Route, repository_name: str) -> bool:
 def _takes(route: Route, outcome: Outcome) -> bool:
     return (
         (not route.outcomes or outcome.kind in route.outcomes)
-        and _WORST_FIRST.index(outcome.severity) <= _WORST_FIRST.index(route.min_severity)
+        and outcome.severity.rank <= route.min_severity.rank
         and (route.mode is None or outcome.mode is route.mode)
         and (not route.accounts or outcome.account in route.accounts)
         and (not route.regions or outcome.region in route.regions)

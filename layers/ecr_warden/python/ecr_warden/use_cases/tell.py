@@ -9,9 +9,9 @@ from typing import Final
 from ecr_warden.domain.channel_state import MOST
 from ecr_warden.domain.outcomes import Outcome, OutcomeKind
 from ecr_warden.domain.policy import Channel as ChannelOfPolicy
-from ecr_warden.domain.policy import ChannelType, Policy
+from ecr_warden.domain.policy import Policy
 from ecr_warden.domain.routing import Routed, routed
-from ecr_warden.domain.schedule import due
+from ecr_warden.domain.schedule import MACHINES, due
 from ecr_warden.domain.waiting import Waiting
 from ecr_warden.ports import Channel, DeadLetters, Identities, Metrics, Outbox, WakeUps
 
@@ -166,7 +166,7 @@ def _waiting(outcome: Outcome, route: Routed, policy: Policy, ports: TellPorts, 
 
 def _waits_for_identity(outcome: Outcome, route: Routed, policy: Policy, ports: TellPorts) -> bool:
     """Wait for who pushed where it is asked for, not known, and may come to be known."""
-    is_for_people = route.channel.type is not ChannelType.WEBHOOK
+    is_for_people = route.channel.type not in MACHINES
     is_asked_for = policy.messages.identity_wait_seconds and is_for_people
     if not (is_asked_for and outcome.kind in _OF_PUSHES and outcome.image_digest):
         return False
