@@ -4,12 +4,9 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache, cached_property, partial
-from random import SystemRandom
-from secrets import token_hex
 from typing import TYPE_CHECKING, Protocol, assert_never
 
 from ecr_warden.adapters.metrics import CloudWatchMetrics
-from ecr_warden.domain.console import logs_url
 from ecr_warden.domain.policy import Channel as ChannelOfPolicy
 from ecr_warden.domain.policy import ChannelType
 from ecr_warden.ports import (
@@ -187,12 +184,16 @@ class RepositoryCreatedPorts(_ActingPorts):
 
 def tell_ports(settings: NotifySettings) -> "TellPorts":
     """Build what telling people needs."""
+    from random import SystemRandom
+    from secrets import token_hex
+
     from ecr_warden.adapters.aws import client
     from ecr_warden.adapters.dead_letters import DeadLetterQueue
     from ecr_warden.adapters.dynamodb_identities import DynamoIdentities
     from ecr_warden.adapters.dynamodb_outbox import DynamoOutbox
     from ecr_warden.adapters.source_queue import QueueClock
     from ecr_warden.adapters.telling import log_told
+    from ecr_warden.domain.console import logs_url
     from ecr_warden.use_cases.tell import TellPorts
 
     dynamodb = client("dynamodb")
