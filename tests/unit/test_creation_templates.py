@@ -30,7 +30,8 @@ from ecr_warden.domain.settings.templates import (
 )
 from ecr_warden.errors import AwsError, RefusedError
 from ecr_warden.use_cases.apply_native import Status, apply_native
-from ecr_warden.use_cases.plan_native import Place, plan_native
+from ecr_warden.domain.places import Place
+from ecr_warden.use_cases.plan_native import plan_native
 from ecr_warden_cli.policy.check import check_policy
 
 ROLE = "arn:aws:iam::111111111111:role/ecr"

@@ -20,7 +20,7 @@ from ecr_warden.domain.undoing import (
     undoing,
 )
 from ecr_warden.errors import ImageGoneError, RefusedError, RepositoryGoneError
-from ecr_warden.use_cases.plan_native import Place
+from ecr_warden.domain.places import Place
 from ecr_warden.use_cases.undo_change import Status, look_at_change, look_at_changes, undo_change
 
 OLD, NEW = "sha256:" + "ab" * 32, "sha256:" + "cd" * 32

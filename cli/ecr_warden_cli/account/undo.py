@@ -9,7 +9,7 @@ from ecr_warden.adapters.aws import translated
 from ecr_warden.adapters.ecr import EcrRegistry
 from ecr_warden.adapters.ecr_storage import EcrStorage
 from ecr_warden.ports import ImageStorage, Journal, Registry
-from ecr_warden.use_cases.plan_native import Place
+from ecr_warden.domain.places import Place
 from ecr_warden.wiring import utc_now
 from ecr_warden_cli.account.journal import open_journal
 from ecr_warden_cli.account.stack import CLIENT_CONFIG, account_of, open_session

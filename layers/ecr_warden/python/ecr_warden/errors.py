@@ -34,6 +34,10 @@ class AwsError(EcrWardenError):
     """Report an AWS call that failed. Lambda tries the event again, later."""
 
 
+class CredentialsError(AwsError):
+    """Report credentials that AWS does not take (any more). Every further call would fail as well."""
+
+
 class RepositoryGoneError(EcrWardenError):
     """Report a repository that does not exist (any more). There is nothing left to do in it."""
 
@@ -52,6 +56,10 @@ class RefusedError(EcrWardenError):
 
 class BusyError(EcrWardenError):
     """Report that ECR is at something of which it does one at a time. It can be asked again later."""
+
+
+class UnfinishedError(EcrWardenError):
+    """Report work whose time was over before its end. What was done is kept, and the next try goes on."""
 
 
 class ChannelError(EcrWardenError):

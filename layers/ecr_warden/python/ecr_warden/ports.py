@@ -1,6 +1,6 @@
 """What the use cases need of the world: small Protocols, each with its fake in tests/fakes.py."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     )
     from ecr_warden.domain.settings.plans import Setting
     from ecr_warden.domain.settings.templates import CreationTemplate
+    from ecr_warden.domain.sweep.images import ListedImage
     from ecr_warden.domain.waiting import Waiting
 
 
@@ -92,6 +93,39 @@ class SettingsRegistry(Protocol):
         """Replicate what was pushed before, or raise ``BusyError`` while another backfill is under way."""
 
 
+class RemovableSettings(SettingsRegistry, Protocol):
+    """Settings that can be taken away, too."""
+
+    def remove(self, setting: "Setting", repository_name: str, keys: Collection[str] = ()) -> None:
+        """Remove a lifecycle policy, a repository policy, or the resource tags of some keys.
+
+        That it is gone already is well.
+        """
+
+
+class Repositories(Protocol):
+    """Every repository of one account's registry in one Region.
+
+    Methods raise ``CredentialsError`` where the credentials are over, ``RefusedError`` where ECR refuses for
+    good, and ``AwsError`` where it did not answer well.
+    """
+
+    def pages(self) -> "Iterator[tuple[Repository, ...]]":
+        """Give all repositories, a thousand at a time, each once.
+
+        Where a page's token is not taken any more, it begins anew and leaves out what it gave before.
+        """
+
+    def named(self, repository_names: Sequence[str]) -> "tuple[Repository, ...]":
+        """Describe repositories; those that do not exist are left out."""
+
+    def images(self, repository_name: str) -> "Iterator[ListedImage]":
+        """Give every image of a repository, archived ones too; raises ``RepositoryGoneError``."""
+
+    def resource_tags(self) -> Mapping[str, Mapping[str, str]]:
+        """Give the resource tags of all repositories that have any, by name; some seconds may be missing."""
+
+
 class Progress(Enum):
     """How far the journal knows a change to be."""
 
@@ -123,6 +157,22 @@ class Journal(Protocol):
 
     def cancel(self, change_id: str) -> None:
         """Forget a change that was begun and surely not made."""
+
+
+class History(Protocol):
+    """What the journal has, newest first. Methods raise ``AwsError``, while they are gone through, too.
+
+    What has begun before ``since`` is left out. Memory is flat in the number of changes.
+    """
+
+    def changes(self, since: datetime) -> "Iterator[RecordedChange]":
+        """Give all changes."""
+
+    def changes_of(self, repository_name: str, since: datetime) -> "Iterator[RecordedChange]":
+        """Give the changes of a repository; of ``*``, those of the registry's documents."""
+
+    def changes_in(self, run: str) -> "Iterator[RecordedChange]":
+        """Give the changes of a run, in every account and Region."""
 
 
 class Locks(Protocol):
@@ -397,3 +447,9 @@ class TemplatesRegistry(Protocol):
 
     def update_template(self, template: "CreationTemplate") -> None:
         """Replace all of a template; ``RefusedError`` if there is none of the prefix."""
+
+    def replace_template(self, template: "CreationTemplate") -> None:
+        """Replace all of a template, also what it is to have no more; ``RefusedError`` where ECR keeps it."""
+
+    def delete_template(self, prefix: str) -> None:
+        """Remove a template; ``RefusedError`` if there is none of the prefix."""

@@ -1,7 +1,6 @@
 """The settings of a registry and its repositories, through ECR's API."""
 
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,6 +15,7 @@ from ecr_warden.domain.settings.current import (
     ReplicationRule,
     Repository,
 )
+from ecr_warden.domain.settings.documents import Document, text_of
 from ecr_warden.domain.settings.lifecycle_rules import lifecycle_text
 from ecr_warden.domain.settings.plans import Setting
 from ecr_warden.domain.settings.replication import replication_rules
@@ -26,6 +26,7 @@ from ecr_warden.errors import BusyError
 if TYPE_CHECKING:
     from mypy_boto3_ecr import ECRClient
 
+_GONE: Final = frozenset({"LifecyclePolicyNotFoundException", "RepositoryPolicyNotFoundException"})
 _BUSY: Final = frozenset({"ReplicationBackfillInProgressException", "LimitExceededException"})
 
 
@@ -41,7 +42,7 @@ class EcrSettings:
         with refusable(f"describing {repository_name}"):
             answer: Any = self._client.describe_repositories(repositoryNames=[repository_name])
             (found,) = answer["repositories"]
-            return _repository(found)
+            return repository_of(found)
 
     def lifecycle_policy(self, repository_name: str) -> Mapping[str, Any] | None:
         """Give the lifecycle policy's document, or ``None``."""
@@ -52,7 +53,7 @@ class EcrSettings:
                 if code_of(error) == "LifecyclePolicyNotFoundException":
                     return None
                 raise
-            return _document(answer["lifecyclePolicyText"])
+            return Document(answer["lifecyclePolicyText"])
 
     def repository_policy(self, repository_name: str) -> Mapping[str, Any] | None:
         """Give the repository policy's document, or ``None``."""
@@ -63,7 +64,7 @@ class EcrSettings:
                 if code_of(error) == "RepositoryPolicyNotFoundException":
                     return None
                 raise
-            return _document(answer["policyText"])
+            return Document(answer["policyText"])
 
     def resource_tags(self, repository_name: str) -> dict[str, str]:
         """Give the repository's resource tags."""
@@ -109,7 +110,7 @@ class EcrSettings:
 
     def _put_lifecycle(self, repository_name: str, value: Mapping[str, Any]) -> None:
         self._client.put_lifecycle_policy(
-            repositoryName=repository_name, lifecyclePolicyText=lifecycle_text(value)
+            repositoryName=repository_name, lifecyclePolicyText=text_of(value) or lifecycle_text(value)
         )
 
     def _put_scanning(self, _repository_name: str, value: Mapping[str, Any]) -> None:
@@ -130,7 +131,29 @@ class EcrSettings:
         )
 
     def _put_repository_policy(self, repository_name: str, value: Mapping[str, Any]) -> None:
-        self._client.set_repository_policy(repositoryName=repository_name, policyText=policy_text(value))
+        self._client.set_repository_policy(
+            repositoryName=repository_name, policyText=text_of(value) or policy_text(value)
+        )
+
+    def remove(self, setting: Setting, repository_name: str, keys: Collection[str] = ()) -> None:
+        """Remove a setting, that it is gone already is well; ``keys`` are those of resource tags."""
+        with refusable(f"removing {setting} of {repository_name}"):
+            try:
+                self._remove(setting, repository_name, keys)
+            except ClientError as error:
+                if code_of(error) not in _GONE:
+                    raise
+
+    def _remove(self, setting: Setting, repository_name: str, keys: Collection[str]) -> None:
+        match setting:
+            case Setting.LIFECYCLE:
+                self._client.delete_lifecycle_policy(repositoryName=repository_name)
+            case Setting.REPOSITORY_POLICY:
+                self._client.delete_repository_policy(repositoryName=repository_name)
+            case Setting.RESOURCE_TAGS:
+                self._client.untag_resource(resourceArn=self._arn(repository_name), tagKeys=sorted(keys))
+            case _:
+                raise TypeError(f"{setting} can be set, and not be removed")
 
     def start_backfill(self, destination: RegistryDestination) -> None:
         """Replicate what was pushed before, or raise ``BusyError`` while another backfill is under way."""
@@ -146,7 +169,8 @@ class EcrSettings:
                 raise
 
 
-def _repository(found: Mapping[str, Any]) -> Repository:
+def repository_of(found: Mapping[str, Any]) -> Repository:
+    """Read one of DescribeRepositories's repositories."""
     encryption = found.get("encryptionConfiguration") or {"encryptionType": "AES256"}
     filters = found.get("imageTagMutabilityExclusionFilters", [])
     mode = found.get("imageTagMutability", "MUTABLE")
@@ -156,10 +180,5 @@ def _repository(found: Mapping[str, Any]) -> Repository:
         scan_on_push=found.get("imageScanningConfiguration", {}).get("scanOnPush", False),
         encryption_type=encryption["encryptionType"],
         kms_key=encryption.get("kmsKey"),
+        created_at=found.get("createdAt"),
     )
-
-
-def _document(text: str) -> Mapping[str, Any]:
-    """Read a policy as ECR gives it back: what it took is JSON."""
-    document: Mapping[str, Any] = json.loads(text)
-    return document

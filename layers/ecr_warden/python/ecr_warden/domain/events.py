@@ -34,18 +34,18 @@ class ImageAction:
 
 
 @dataclass(frozen=True)
-class RepositoryCreation:
-    """One ``CreateRepository`` that CloudTrail told of, by an API call or by ECR itself.
+class Occasion:
+    """Why a repository's settings are looked at: it was created, or a sweep came to it.
 
     Attributes
     ----------
+    event_id
+        The event's; of a sweep, what ``event_id_of`` gives.
+    event_time
+        When the repository was created, as far as that is known.
     creator
-        Who created it, as people would say it: ``Admin/mary`` for a role and its session. ``None`` where the
-        event does not say.
-    registry
-        The account in whose registry the repository is.
-    error_code
-        Why the call failed, ``None`` where it did not.
+        Who created it, as people would say it: ``Admin/mary`` for a role and its session. ``None`` where
+        nobody says.
 
     """
 
@@ -55,6 +55,21 @@ class RepositoryCreation:
     region: str
     repository_name: str
     creator: str | None
+
+
+@dataclass(frozen=True)
+class RepositoryCreation(Occasion):
+    """One ``CreateRepository`` that CloudTrail told of, by an API call or by ECR itself.
+
+    Attributes
+    ----------
+    registry
+        The account in whose registry the repository is.
+    error_code
+        Why the call failed, ``None`` where it did not.
+
+    """
+
     registry: str
     error_code: str | None
 

@@ -39,3 +39,14 @@ def quarantine_tag(image_digest: str, image_tag: str) -> str:
         return tag
     digest_of_tag = sha256(image_tag.encode()).hexdigest()[:_HASH_LENGTH]
     return f"{tag[: MAX_TAG_LENGTH - _HASH_LENGTH - 1]}-{digest_of_tag}"
+
+
+def quarantined_tag(image_digest: str, image_tag: str) -> str | None:
+    """Give the tag that an image had, whose quarantine tag this is; ``None`` for any other tag.
+
+    Of a name that was cut, nobody knows the rest.
+    """
+    if not is_quarantine_tag(image_digest, image_tag):
+        return None
+    tag = image_tag.removeprefix(f"quarantine-{_short(image_digest)}-")
+    return tag if quarantine_tag(image_digest, tag) == image_tag and len(image_tag) < MAX_TAG_LENGTH else None

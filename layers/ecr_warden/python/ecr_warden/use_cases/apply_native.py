@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from ecr_warden.domain.images import Change
 from ecr_warden.domain.outcomes import change_id
+from ecr_warden.domain.places import Place
 from ecr_warden.domain.settings.current import RegistryDestination
 from ecr_warden.domain.settings.native import REGISTRY, NativeChange
 from ecr_warden.domain.settings.plans import Setting
@@ -16,7 +17,7 @@ from ecr_warden.domain.settings.replication import replication_json
 from ecr_warden.domain.settings.scanning import scanning_json
 from ecr_warden.domain.settings.templates import ROOT, is_broader, template_json
 from ecr_warden.errors import AwsError, BusyError, RefusedError
-from ecr_warden.use_cases.plan_native import Place, ReadingPorts
+from ecr_warden.use_cases.plan_native import ReadingPorts
 from ecr_warden.use_cases.registry_wide import backfill_command, only_writer
 from ecr_warden.use_cases.settings_changes import ChangePorts
 

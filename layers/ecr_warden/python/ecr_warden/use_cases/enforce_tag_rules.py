@@ -55,7 +55,7 @@ def enforce_tag_rules(push: ImageAction, *, policy: Policy, ports: EnforcementPo
         owner = owner_of(resource_tags)
         if is_exempt(resource_tags, "tags"):
             return Handled(Allowed(f"the repository's resource tag {EXEMPT_TAG} exempts it from tag rules"))
-        acted = _act(push, decision, ports, policy)
+        acted = act_on(push, decision, ports, policy)
     except RepositoryGoneError:
         acted = Acted(
             changed=False,
@@ -69,11 +69,12 @@ def enforce_tag_rules(push: ImageAction, *, policy: Policy, ports: EnforcementPo
     return Handled(decision, outcome)
 
 
-def _act(push: ImageAction, violation: Violation, ports: EnforcementPorts, policy: Policy) -> Acted:
+def act_on(push: ImageAction, violation: Violation, ports: TagActionPorts, policy: Policy) -> Acted:
+    """Do what the rule that a tag breaks asks for, in its mode, and record it."""
     if violation.mode is Mode.AUDIT:
         return advise_only(push, violation, ports)
     # One event asks for one change, so the outcome's id names it.
-    change_id = _id(push)
+    change_id = violation_id(push)
     match violation.action:
         case TagAction.NOTIFY:
             return advise_only(push, violation, ports)
@@ -114,7 +115,8 @@ def _with_expiry(acted: Acted, push: ImageAction, policy: Policy) -> Acted:
     return replace(acted, next_step=f"{acted.next_step} {expiry}")
 
 
-def _id(push: ImageAction) -> str:
+def violation_id(push: ImageAction) -> str:
+    """Give the id of the outcome about a push that breaks a rule, which is its change's too."""
     return outcome_id(
         OutcomeKind.TAG_VIOLATION,
         event_id=push.event_id,
@@ -126,7 +128,7 @@ def _id(push: ImageAction) -> str:
 
 def _outcome(push: ImageAction, violation: Violation, acted: Acted) -> Outcome:
     return Outcome(
-        id=_id(push),
+        id=violation_id(push),
         kind=OutcomeKind.TAG_VIOLATION,
         account=push.account,
         region=push.region,

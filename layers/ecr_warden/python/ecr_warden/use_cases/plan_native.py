@@ -1,8 +1,8 @@
 """What ECR can do by itself of a policy: the registry is read and compared."""
 
-from dataclasses import dataclass
 from typing import Protocol
 
+from ecr_warden.domain.places import Place
 from ecr_warden.domain.policy import Policy
 from ecr_warden.domain.settings.native import NativeFacts, NativePlan, joined, plan_registry
 from ecr_warden.domain.settings.native_limits import limits_of
@@ -23,14 +23,6 @@ class ReadingPorts(Protocol):
     @property
     def settings(self) -> SettingsRegistry:
         """The registry's settings."""
-
-
-@dataclass(frozen=True)
-class Place:
-    """The registry: an account's, in a Region."""
-
-    account: str
-    region: str
 
 
 def plan_native(policy: Policy, place: Place, *, role_arn: str | None, ports: ReadingPorts) -> NativePlan:

@@ -6,17 +6,18 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, Protocol
 
-from ecr_warden.domain.events import RepositoryCreation
+from ecr_warden.domain.events import Occasion
 from ecr_warden.domain.images import Change
 from ecr_warden.domain.outcomes import SettingOutcome, SettingStatus, change_id
 from ecr_warden.domain.policy import Mode
 from ecr_warden.domain.settings.current import RegistryDestination
 from ecr_warden.domain.settings.decide import Planned
+from ecr_warden.domain.settings.documents import text_of
 from ecr_warden.domain.settings.grouping import ordered
 from ecr_warden.domain.settings.plans import Kept, Put, Setting, Violation
 from ecr_warden.domain.settings.replication import at, backfill_destinations, replication_rules
 from ecr_warden.domain.settings.wording import change_text
-from ecr_warden.errors import AwsError, BusyError, RefusedError
+from ecr_warden.errors import AwsError, BusyError, CredentialsError, RefusedError
 from ecr_warden.ports import Journal, Progress, SettingsRegistry
 from ecr_warden.use_cases.registry_wide import LockPorts, backfill_command, only_writer
 from ecr_warden.use_cases.settings_facts import MOST_AT_ONCE
@@ -57,7 +58,7 @@ class Result:
 
 def write_all(
     planned: list[Planned],
-    creation: RepositoryCreation,
+    occasion: Occasion,
     ports: ChangePorts,
     plan_again: Callable[[Planned], Planned],
 ) -> list[Result]:
@@ -67,7 +68,7 @@ def write_all(
     ----------
     planned
         What is to be written; each has a ``Put``.
-    creation
+    occasion
         The event.
     ports
         The world.
@@ -85,22 +86,32 @@ def write_all(
     # Built here: several threads at once would build them several times.
     _ = ports.journal, ports.locks
 
-    def write(one: Planned) -> Iterator[Result]:
-        try:
-            if one.setting in REGISTRY_WIDE:
-                yield from _write_alone(one, creation, ports, plan_again)
-            else:
-                yield _write(one, creation, ports)
-        except (AwsError, RefusedError, BusyError) as error:
-            yield failed(one, f"{_text(one)}: {error}", may_heal=not isinstance(error, RefusedError))
+    def write(one: Planned) -> list[Result]:
+        return list(write_one(one, occasion, ports, plan_again))
 
     with ThreadPoolExecutor(MOST_AT_ONCE) as pool:
-        return [result for results in pool.map(lambda one: list(write(one)), planned) for result in results]
+        return [result for results in pool.map(write, planned) for result in results]
+
+
+def write_one(
+    planned: Planned, occasion: Occasion, ports: ChangePorts, plan_again: Callable[[Planned], Planned]
+) -> Iterator[Result]:
+    """Write one setting, as ``write_all`` does; a failure is a result, too."""
+    try:
+        if planned.setting in REGISTRY_WIDE:
+            yield from _write_alone(planned, occasion, ports, plan_again)
+        else:
+            yield _write(planned, occasion, ports)
+    except CredentialsError:
+        raise
+    except (AwsError, RefusedError, BusyError) as error:
+        text = f"{_text(planned)}: {error}"
+        yield failed(planned, text, may_heal=not isinstance(error, RefusedError))
 
 
 def _write_alone(
     planned: Planned,
-    creation: RepositoryCreation,
+    occasion: Occasion,
     ports: ChangePorts,
     plan_again: Callable[[Planned], Planned],
 ) -> Iterator[Result]:
@@ -108,24 +119,24 @@ def _write_alone(
 
     The document has no version, so that of two writers that read it at once one would undo the other.
     """
-    name = f"{creation.account}/{creation.region}/{planned.setting}"
-    with only_writer(name, _change_id(planned, creation), ports):
+    name = f"{occasion.account}/{occasion.region}/{planned.setting}"
+    with only_writer(name, _change_id(planned, occasion), ports):
         now = plan_again(planned)
         if isinstance(now.plan, Put):
-            yield _write(now, creation, ports)
+            yield _write(now, occasion, ports)
         yield from untouched(now)
 
 
-def _write(planned: Planned, creation: RepositoryCreation, ports: ChangePorts) -> Result:
+def _write(planned: Planned, occasion: Occasion, ports: ChangePorts) -> Result:
     put = planned.plan
     if not isinstance(put, Put):  # pragma: no cover  # whoever calls writes puts alone
         raise TypeError(f"{planned.setting} has nothing to write")
-    change = _change(planned, put, creation, ports.now())
+    change = _change(planned, put, occasion, ports.now())
     if ports.journal.begin(change) is Progress.DONE:
         what = f"{planned.setting.section} was set for this event before, and is otherwise by now: it stays"
         return _result(planned, SettingStatus.CHANGED, what, change.id)
     try:
-        ports.settings.put(planned.setting, creation.repository_name, put.after)
+        ports.settings.put(planned.setting, occasion.repository_name, put.after)
     except RefusedError:
         # Surely not made. Any other error leaves the entry open: the next delivery finds out.
         ports.journal.cancel(change.id)
@@ -173,11 +184,9 @@ def _backfill(destinations: tuple[RegistryDestination, ...], ports: ChangePorts)
     return f" ({'; '.join(said)})" if said else ""
 
 
-def written_before(
-    compliant: list[Planned], creation: RepositoryCreation, ports: ChangePorts
-) -> Iterator[Result]:
+def written_before(compliant: list[Planned], occasion: Occasion, ports: ChangePorts) -> Iterator[Result]:
     """Find what earlier deliveries of the event wrote, and close what they left open."""
-    entries = {_change_id(one, creation): one for one in compliant}
+    entries = {_change_id(one, occasion): one for one in compliant}
     if not entries:
         return
     try:
@@ -192,15 +201,15 @@ def written_before(
             case Progress.DONE:
                 yield _result(one, SettingStatus.CHANGED, text, entry)
             case Progress.BEGUN:
-                yield _finish(one, text, entry, _wanted_backfills(one, creation), ports)
+                yield _finish(one, text, entry, _wanted_backfills(one, occasion), ports)
 
 
-def _wanted_backfills(planned: Planned, creation: RepositoryCreation) -> tuple[RegistryDestination, ...]:
+def _wanted_backfills(planned: Planned, occasion: Occasion) -> tuple[RegistryDestination, ...]:
     """Give all of a rule's destinations: to which of them its filters grew is not known any more."""
     if planned.setting is not Setting.REPLICATION or not planned.decided.settings.backfill:
         return ()
-    itself = RegistryDestination(creation.region, creation.account)
-    return ordered(at(planned.decided.settings.destinations, creation.account) - {itself})
+    itself = RegistryDestination(occasion.region, occasion.account)
+    return ordered(at(planned.decided.settings.destinations, occasion.account) - {itself})
 
 
 def untouched(planned: Planned) -> Iterator[Result]:
@@ -238,23 +247,24 @@ def _text(planned: Planned) -> str:
     return change_text(planned.setting, planned.plan) if isinstance(planned.plan, Put) else ""
 
 
-def _change_id(planned: Planned, creation: RepositoryCreation) -> str:
+def _change_id(planned: Planned, occasion: Occasion) -> str:
     return change_id(
-        event_id=creation.event_id, repository=creation.repository_name, setting=planned.setting.value
+        event_id=occasion.event_id, repository=occasion.repository_name, setting=planned.setting.value
     )
 
 
-def _change(planned: Planned, put: Put, creation: RepositoryCreation, now: datetime) -> Change:
+def _change(planned: Planned, put: Put, occasion: Occasion, now: datetime) -> Change:
     return Change(
-        id=_change_id(planned, creation),
-        account=creation.account,
-        region=creation.region,
-        repository=creation.repository_name,
+        id=_change_id(planned, occasion),
+        account=occasion.account,
+        region=occasion.region,
+        repository=occasion.repository_name,
         section=planned.setting.section,
         before=put.before,
         after=put.after,
-        event_id=creation.event_id,
+        event_id=occasion.event_id,
         rule=planned.decided.rule,
         begun_at=now,
-        created_by=creation.creator,
+        created_by=occasion.creator,
+        before_text=text_of(put.before),
     )

@@ -33,7 +33,7 @@ def read_facts(registry: SettingsRegistry, repository_name: str, decided: Mappin
         Where the repository cannot be described: nothing can be said of it then.
 
     """
-    reads = {section: _reading(registry, repository_name, one) for section, one in decided.items()}
+    reads = {section: reading(registry, repository_name, one) for section, one in decided.items()}
     with ThreadPoolExecutor(MOST_AT_ONCE) as pool:
         repository = pool.submit(registry.describe, repository_name)
         futures = {
@@ -49,7 +49,7 @@ def read_facts(registry: SettingsRegistry, repository_name: str, decided: Mappin
     return Read(Facts(**found), unread)
 
 
-def _reading(
+def reading(
     registry: SettingsRegistry, repository_name: str, decided: Decided
 ) -> tuple[str, Callable[[], Any]] | None:
     """Give which of the ``Facts`` a section needs, and what reads it; ``None`` for what describing gives."""

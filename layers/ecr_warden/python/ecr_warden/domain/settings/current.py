@@ -1,6 +1,7 @@
 """What a repository and its registry have now, as values."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from ecr_warden.domain.policy import ScanFrequency, ScanType
 
@@ -22,6 +23,7 @@ class Repository:
     scan_on_push: bool = False
     encryption_type: str = "AES256"
     kms_key: str | None = None
+    created_at: datetime | None = None
 
 
 @dataclass(frozen=True)

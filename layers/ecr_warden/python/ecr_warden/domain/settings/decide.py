@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from ecr_warden.domain.console import repository_arn
-from ecr_warden.domain.events import RepositoryCreation
+from ecr_warden.domain.events import Occasion
 from ecr_warden.domain.policy import Mode, Policy, Replication, ScanFrequency, Scanning
 from ecr_warden.domain.resolution import Decided
 from ecr_warden.domain.settings.current import (
@@ -57,7 +57,7 @@ class Planned:
 @dataclass(frozen=True)
 class _About:
     policy: Policy
-    creation: RepositoryCreation
+    occasion: Occasion
     facts: Facts
 
 
@@ -65,10 +65,10 @@ _Plans = Iterator[tuple[Setting, Plan]]
 
 
 def plan_settings(
-    policy: Policy, decided: Mapping[str, Decided], creation: RepositoryCreation, facts: Facts
+    policy: Policy, decided: Mapping[str, Decided], occasion: Occasion, facts: Facts
 ) -> tuple[Planned, ...]:
     """Compare every decided section with the facts; a setting that nothing is asked of is left out."""
-    about = _About(policy, creation, facts)
+    about = _About(policy, occasion, facts)
     return tuple(
         Planned(setting, plan, one)
         for section, one in decided.items()
@@ -113,12 +113,12 @@ def _as_if_enforced(about: _About, decided: Decided) -> Policy:
 def _registry_scanning(about: _About, decided: Decided) -> Plan:
     wanted = wanted_scanning(_as_if_enforced(about, decided)) or WantedScanning()
     section: Scanning = decided.settings
-    name, frequency = about.creation.repository_name, section.frequency or ScanFrequency.MANUAL
+    name, frequency = about.occasion.repository_name, section.frequency or ScanFrequency.MANUAL
     rules = (*wanted.rules, *about.facts.scanning.rules)
     if section.narrow and not is_scanned(rules, name, frequency):
         own = own_wildcard(about.policy, name)
         if own is None:
-            return _inexpressible("scanning", "filter", about.creation)
+            return _inexpressible("scanning", "filter", about.occasion)
         wanted = with_filter(wanted, frequency, own)
     plan = plan_registry_scanning(about.facts.scanning, wanted, override=decided.override)
     if isinstance(plan, Kept):
@@ -133,26 +133,26 @@ def _replication(about: _About, decided: Decided) -> _Plans:
 
 def _planned_replication(about: _About, decided: Decided) -> Plan:
     section: Replication = decided.settings
-    account, name = about.creation.account, about.creation.repository_name
+    account, name = about.occasion.account, about.occasion.repository_name
     policy = _as_if_enforced(about, decided)
-    wanted = wanted_replication(policy, account=account, region=about.creation.region)
+    wanted = wanted_replication(policy, account=account, region=about.occasion.region)
     if not section.narrow:
         return plan_replication(about.facts.replication, wanted)
-    itself = RegistryDestination(about.creation.region, account)
+    itself = RegistryDestination(about.occasion.region, account)
     missing = at(section.destinations, account) - {itself}
     # What the registry has already, by a filter of its own or of another repository, needs no search.
     missing -= wanted_for(wanted, name) | given(about.facts.replication, name)
     if missing:
         own = own_prefix(about.policy, name)
         if own is None:
-            return _inexpressible("replicate_to", "prefix", about.creation)
+            return _inexpressible("replicate_to", "prefix", about.occasion)
         wanted = {**wanted, own: wanted.get(own, frozenset()) | missing}
     return plan_replication(about.facts.replication, wanted, written_by(about.policy, wanted, account))
 
 
-def _inexpressible(section: str, kind: str, creation: RepositoryCreation) -> Violation:
+def _inexpressible(section: str, kind: str, occasion: Occasion) -> Violation:
     return Violation(
-        f"{section} cannot be expressed for it: each {kind} that takes {creation.repository_name} takes "
+        f"{section} cannot be expressed for it: each {kind} that takes {occasion.repository_name} takes "
         "repositories too that the policy decides otherwise",
         "Give it a name that no other begins with, or let the policy decide for those as for this one",
     )
@@ -160,26 +160,26 @@ def _inexpressible(section: str, kind: str, creation: RepositoryCreation) -> Vio
 
 def _resource_tags(about: _About, decided: Decided) -> _Plans:
     current = about.facts.resource_tags or {}
-    tags = wanted_tags(decided.settings, creator=about.creation.creator, created_at=about.creation.event_time)
+    tags = wanted_tags(decided.settings, creator=about.occasion.creator, created_at=about.occasion.event_time)
     if tags:
         yield (
             Setting.RESOURCE_TAGS,
             plan_resource_tags(current, decided.settings, tags, override=decided.override),
         )
     if decided.settings.require:
-        yield Setting.REQUIRED_TAGS, _required(missing_tags(current, decided.settings, tags), about.creation)
+        yield Setting.REQUIRED_TAGS, _required(missing_tags(current, decided.settings, tags), about.occasion)
 
 
-def _required(missing: tuple[str, ...], creation: RepositoryCreation) -> Plan:
+def _required(missing: tuple[str, ...], occasion: Occasion) -> Plan:
     if not missing:
         return Compliant()
     # What ECR creates itself, nobody can be asked about.
-    is_person = creation.creator is not None and not creation.creator.endswith(".amazonaws.com")
-    arn = repository_arn(creation.account, creation.region, creation.repository_name)
+    is_person = occasion.creator is not None and not occasion.creator.endswith(".amazonaws.com")
+    arn = repository_arn(occasion.account, occasion.region, occasion.repository_name)
     return Violation(
         f"it lacks the resource tag{'s' * (len(missing) > 1)} {', '.join(missing)}, which it must have",
-        f"Ask {creation.creator if is_person else 'its owner'} to tag it: aws ecr tag-resource --region "
-        f"{creation.region} --resource-arn {arn} --tags "
+        f"Ask {occasion.creator if is_person else 'its owner'} to tag it: aws ecr tag-resource --region "
+        f"{occasion.region} --resource-arn {arn} --tags "
         f"{' '.join(f'Key={key},Value=…' for key in missing)}",
     )
 

@@ -1,0 +1,1 @@
+"""What a sweep over registries finds: values and pure decisions."""

@@ -1,0 +1,1 @@
+"""Looking at every repository of registries, and repairing what differs from the policy."""

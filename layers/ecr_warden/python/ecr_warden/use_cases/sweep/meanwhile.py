@@ -1,0 +1,67 @@
+"""Whether what was planned is still as it was: somebody may have changed it in between."""
+
+import json
+from collections.abc import Mapping
+from threading import Lock
+from typing import Final
+
+from ecr_warden.domain.settings.plans import Put
+from ecr_warden.domain.sweep.judgements import Judgement, Standing
+from ecr_warden.domain.sweep.visits import Repair, RepairStatus, Visit
+
+MEANWHILE: Final = "it was changed since it was planned, so that it was left alone: plan again"
+
+
+class Documents:
+    """What the registry's documents may be for them to be changed: as planned, or as this run left them."""
+
+    def __init__(self, *, may_move: bool) -> None:
+        self._may_move = may_move
+        self._lock = Lock()
+        self._left: set[str] = set()
+
+    def is_known(self, judgement: Judgement, now: Put) -> bool:
+        """Tell whether a document is what was planned from; it is about to be changed then."""
+        with self._lock:
+            known = self._may_move or _text(now.before) in {_text(judgement.before), *self._left}
+            if known:
+                self._left.add(_text(now.after))
+        return known
+
+
+class StandingNow:
+    """How a repository is by now."""
+
+    def __init__(self, visit: Visit) -> None:
+        self._by_key = {_key(one): one for one in visit.judgements}
+        self._by_subject = {_subject(one): one for one in visit.judgements}
+
+    def same_as(self, judgement: Judgement) -> Judgement | None:
+        """Find what was judged before, if it is still to be changed in the same way."""
+        found = self._by_key.get(_key(judgement))
+        return found if found is not None and found.is_to_apply else None
+
+    def otherwise(self, judgement: Judgement) -> Repair:
+        """Say why something is not changed that was to be."""
+        now = self._by_subject.get(_subject(judgement))
+        if now is None or now.standing is Standing.COMPLIANT:
+            what = f"{judgement.section} is as the policy wants it by now"
+            return Repair(judgement, RepairStatus.ALREADY, what)
+        match now.standing:
+            case Standing.KEPT | Standing.EXEMPT:
+                return Repair(judgement, RepairStatus.KEPT, now.what)
+            case Standing.UNREAD:
+                return Repair(judgement, RepairStatus.FAILED, now.what)
+        return Repair(judgement, RepairStatus.SKIPPED, MEANWHILE)
+
+
+def _key(judgement: Judgement) -> tuple[str, ...]:
+    return (*_subject(judgement), _text(judgement.before), _text(judgement.after))
+
+
+def _subject(judgement: Judgement) -> tuple[str, ...]:
+    return (judgement.setting, judgement.image_digest or "", judgement.image_tag or "")
+
+
+def _text(value: Mapping[str, object] | None) -> str:
+    return json.dumps(value, sort_keys=True)
