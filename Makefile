@@ -36,7 +36,9 @@ check: .venv/ready ## Linters, types, architecture, template
 	@# Each of these is a program of its own, and some have the same name.
 	for file in functions/*/app.py layers/*.py; do $(BIN)/mypy --no-error-summary $$file || exit 1; done
 	$(BIN)/lint-imports
-	$(BIN)/cfn-lint template.yaml
+	$(BIN)/cfn-lint template.yaml stacksets/*.yaml
+	@# cfn-lint looks into a state machine only where the template has it itself.
+	$(BIN)/python statemachines/as_template.py | $(BIN)/cfn-lint
 	$(BIN)/ecr-warden check policy.yaml
 
 e2e: .venv/ready .venv-sam/ready ## sam build, then sam local runs the functions in containers (skipped without Docker)

@@ -12,6 +12,7 @@ from ecr_warden.domain.images import Change, Manifest, RecordedChange, StoredIma
 from ecr_warden.domain.messages import Message, Posted, Thread
 from ecr_warden.domain.outcomes import Outcome, OutcomeKind
 from ecr_warden.domain.policy import Mode, RuleReference, Severity
+from ecr_warden.domain.runs import run_of
 from ecr_warden.domain.scan_state import ImageKey, ImageState
 from ecr_warden.domain.settings.current import (
     Mutability,
@@ -29,6 +30,7 @@ from ecr_warden.errors import AwsError, BusyError, ImageGoneError, RefusedError,
 from ecr_warden.ports import Progress, Rendered
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
+EVER = datetime(1970, 1, 1, tzinfo=UTC)
 # Of an index, and of an image.
 _MEDIA_TYPES = ("application/vnd.oci.image.index.v1+json", "application/vnd.oci.image.manifest.v1+json")
 
@@ -160,7 +162,9 @@ class FakeSettings:
         return self.registry_scanning
 
     def put(self, setting, repository_name, value):
-        assert repository_name == self.repository.name
+        # The registry's documents are of no repository.
+        if setting not in {Setting.REGISTRY_SCANNING, Setting.REPLICATION}:
+            assert repository_name == self.repository.name
         self._called(f"put {setting}")
         match setting:
             case Setting.TAG_MUTABILITY:
@@ -180,11 +184,63 @@ class FakeSettings:
             case Setting.REPOSITORY_POLICY:
                 self.policy = value
 
+    def remove(self, setting, repository_name, keys=()):
+        assert repository_name == self.repository.name
+        self._called(f"remove {setting}")
+        match setting:
+            case Setting.LIFECYCLE:
+                self.lifecycle = None
+            case Setting.REPOSITORY_POLICY:
+                self.policy = None
+            case Setting.RESOURCE_TAGS:
+                assert keys
+                self.labels = {key: value for key, value in self.labels.items() if key not in keys}
+
     def start_backfill(self, destination):
         self._called("start_backfill")
         if destination.region in self.busy:
             raise BusyError(f"a backfill to {destination.region} is under way")
         self.backfills.append(destination)
+
+
+@dataclass
+class FakeTemplates:
+    """Creation templates by prefix; ``refused`` and ``failing`` are prefixes whose writes fail."""
+
+    there: dict = field(default_factory=dict)
+    refused: set = field(default_factory=set)
+    failing: set = field(default_factory=set)
+    reads: int = 0
+    written: list = field(default_factory=list)
+
+    def templates(self):
+        self.reads += 1
+        return tuple(self.there.values())
+
+    def _write(self, template):
+        self._check(template.prefix)
+        self.written.append(template.prefix)
+        self.there[template.prefix] = template
+
+    def _check(self, prefix):
+        if prefix in self.refused:
+            raise RefusedError(f"{prefix}: AccessDeniedException.")
+        if prefix in self.failing:
+            raise AwsError(f"{prefix}: ServerException")
+
+    def create_template(self, template):
+        assert template.prefix not in self.there
+        self._write(template)
+
+    def update_template(self, template):
+        assert template.prefix in self.there
+        self._write(template)
+
+    replace_template = update_template
+
+    def delete_template(self, prefix):
+        self._check(prefix)
+        del self.there[prefix]
 
 
 @dataclass
@@ -210,6 +266,18 @@ class FakeJournal:
     def find(self, change_id):
         change = self.entries.get(change_id)
         return None if change is None else RecordedChange(change, change_id in self.done)
+
+    def changes(self, since):
+        found = [one for one in self.entries.values() if one.begun_at >= since]
+        # What was begun later comes first, though the clock stands still.
+        for change in sorted(found[::-1], key=lambda one: one.begun_at, reverse=True):
+            yield RecordedChange(change, change.id in self.done)
+
+    def changes_of(self, repository_name, since):
+        return (one for one in self.changes(since) if one.change.repository == repository_name)
+
+    def changes_in(self, run):
+        return (one for one in self.changes(EVER) if run_of(one.change.event_id) == run)
 
     def finish(self, change_id):
         assert change_id in self.entries

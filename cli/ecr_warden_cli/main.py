@@ -2,14 +2,19 @@
 
 import click
 
+from ecr_warden_cli.commands.apply import apply
 from ecr_warden_cli.commands.check import check
 from ecr_warden_cli.commands.demo import demo
 from ecr_warden_cli.commands.explain import explain
+from ecr_warden_cli.commands.history import history
 from ecr_warden_cli.commands.local import local
 from ecr_warden_cli.commands.native import native
+from ecr_warden_cli.commands.plan import plan
 from ecr_warden_cli.commands.preview import preview
 from ecr_warden_cli.commands.redrive import redrive
 from ecr_warden_cli.commands.replay import replay
+from ecr_warden_cli.commands.report import report
+from ecr_warden_cli.commands.simulate import simulate
 from ecr_warden_cli.commands.undo import undo
 
 
@@ -19,5 +24,20 @@ def main() -> None:
     """Keep Amazon ECR registries in order, by one policy file."""
 
 
-for command in (check, demo, explain, local, native, preview, redrive, replay, undo):
+for command in (
+    apply,
+    check,
+    demo,
+    explain,
+    history,
+    local,
+    native,
+    plan,
+    preview,
+    redrive,
+    replay,
+    report,
+    simulate,
+    undo,
+):
     main.add_command(command)

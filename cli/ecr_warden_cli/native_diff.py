@@ -1,7 +1,7 @@
 """A plan of what ECR is to do by itself, in words: what changes, what stays, what is not native."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 
@@ -15,7 +15,7 @@ from ecr_warden.domain.settings.native import (
 )
 from ecr_warden.domain.settings.templates import PLAIN_ENCRYPTION
 
-Sign: TypeAlias = Literal["+", "-", "~", ""]
+Sign: TypeAlias = Literal["+", "-", "~", "!", "=", "?", ""]
 _NOTHING: Final = "none"
 _REGISTRY_WORDS: Final = {
     "scanning": "scanning of the registry",
@@ -115,6 +115,12 @@ def _template_lines(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iter
         yield from _changed(name, before.get(name, _NOTHING), after.get(name, _NOTHING))
 
 
+def setting_lines(section: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Line]:
+    """Say what a document of many parts loses and gains; nothing of a setting of another kind."""
+    say = _DOCUMENTS.get(section)
+    return [] if say is None else [*_removed_and_added(say(before), say(after), depth=0)]
+
+
 def _changed(name: str, before: str, after: str) -> Iterator[Line]:
     if before != after:
         yield Line("", f"{name}: {before} → {after}", 1)
@@ -206,3 +212,10 @@ def _replicated(replication: Mapping[str, Any]) -> list[str]:
         places = ", ".join(f"{each['registryId']}/{each['region']}" for each in rule["destinations"])
         lines.append(f"{prefixes} to {places}")
     return lines
+
+
+_DOCUMENTS: Final[Mapping[str, Callable[[Mapping[str, Any]], list[str]]]] = {
+    "lifecycle": lambda document: _rules({"lifecyclePolicy": document}),
+    "scanning": _filters,
+    "replicate_to": _replicated,
+}

@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
@@ -573,3 +574,73 @@ def test_a_channel_is_built_once_by_its_type(channel, built):
     get = channels(NotifySettings(**dict.fromkeys(names, "arn:aws:sns:us-east-1:1:t")))
     assert type(get(channel)) is built
     assert get(channel) is get(channel)
+
+
+@pytest.fixture
+def remembering(aws, calls):
+    """Give who uses an image, as it was found for five minutes; ``now`` is the clock."""
+    now = [1000.0]
+    usage = AwsUsage(
+        ecs=aws.client("ecs"),
+        functions=aws.client("lambda"),
+        inspector=aws.client("inspector2"),
+        account=ACCOUNT,
+        region=REGION,
+        remembered=300,
+        monotonic=lambda: now[0],
+    )
+    calls.clear()
+    return usage, now
+
+
+def test_what_runs_is_listed_once_for_many_images_and_asked_of_inspector_for_each(aws, calls, remembering):
+    usage, now = remembering
+    run_service(aws, f"{URI}:latest", tasks=2)
+    calls.clear()
+    assert len(usage.who_uses("team/app", ["sha256:ab"], ["latest"])) == 3
+    listing = [name for name in operations(calls) if name != "GetClustersForImage"]
+    calls.clear()
+    now[0] += 299
+    assert usage.who_uses("team/other", ["sha256:ab"], ["latest"]) == ()
+    assert usage.who_uses("team/app", ["sha256:cd"], ["v1"]) == ()
+    assert len(usage.who_uses("team/app", ["sha256:cd"], ["v1", "latest"])) == 3
+    assert operations(calls) == ["GetClustersForImage"] * 3
+    calls.clear()
+    now[0] += 1
+    aws.client("ecs").stop_task(
+        cluster="prod", task=usage.who_uses("team/app", [], ["latest"])[0].split()[-1]
+    )
+    assert [name for name in operations(calls) if name != "StopTask"] == listing
+
+
+def test_what_could_not_be_found_out_is_remembered_and_counts_as_in_use():
+    asked = []
+
+    class Failing(Denied):
+        def get_paginator(self, name):
+            asked.append(name)
+            return super().get_paginator(name)
+
+    usage = AwsUsage(
+        ecs=Failing(),
+        functions=Failing(),
+        inspector=Failing(),
+        account=ACCOUNT,
+        region=REGION,
+        remembered=300,
+    )
+    first = usage.who_uses("team/app", ["sha256:ab"], ["latest"])
+    assert len(first) == 4
+    assert usage.who_uses("team/app", ["sha256:ab"], ["latest"]) == first
+    assert len(asked) == 4 + 1, "the clusters of each image"
+
+
+def test_many_that_ask_at_once_wait_for_one_listing(aws, calls, remembering):
+    usage, _ = remembering
+    run_service(aws, f"{URI}:latest")
+    calls.clear()
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: usage.who_uses("team/app", [], ["latest"]), range(8)))
+    assert len(set(found)) == 1
+    assert len(found[0]) == 1
+    assert operations(calls).count("DescribeServices") == 1

@@ -274,14 +274,15 @@ def test_the_demo_shows_all_its_steps_going_as_they_should():
     assert done.exit_code == 0
     shown = json.loads(done.stdout)
     assert shown["ok"] is True
-    assert len(shown["steps"]) == 27
+    assert len(shown["steps"]) == 30
+    assert "<html" in Path(shown["report"]).read_text(encoding="utf-8")
     assert all(step["problems"] == [] for step in shown["steps"])
 
 
 def test_the_demo_for_people_ends_with_a_summary():
     done = CliRunner().invoke(main, ["demo"])
     assert done.exit_code == 0
-    assert done.stdout.rstrip().endswith("27 of 27 steps went as they should.")
+    assert done.stdout.rstrip().endswith("30 of 30 steps went as they should.")
 
 
 def test_a_demo_that_goes_wrong_says_where_and_fails(monkeypatch):
@@ -289,7 +290,7 @@ def test_a_demo_that_goes_wrong_says_where_and_fails(monkeypatch):
     done = CliRunner().invoke(main, ["demo"])
     assert done.exit_code == 1
     assert "no: somebody was told" in " ".join(done.stdout.split())
-    assert "24 of 27 steps" in done.stdout
+    assert "27 of 30 steps" in done.stdout
 
 
 @contextmanager
@@ -517,6 +518,8 @@ sys.exit(f"loaded: {loaded}" if loaded else 0)
         "ECR_WARDEN_METRICS_NAMESPACE": "x",
         "ECR_WARDEN_OUTCOME_BUS_NAME": "x",
         "ECR_WARDEN_JOURNAL_TABLE_NAME": "x",
+        "ECR_WARDEN_ACCOUNT_ID": "123456789012",
+        "AWS_REGION": "us-east-1",
         "PYTHONDONTWRITEBYTECODE": "1",
     }
     done = subprocess.run(

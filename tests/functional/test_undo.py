@@ -2,8 +2,10 @@
 
 import json
 from contextlib import closing
+from dataclasses import replace
 from types import SimpleNamespace
 
+import boto3
 import pytest
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
@@ -135,7 +137,7 @@ def test_the_region_is_aws_regions_where_no_other_is_named(aws, undo, monkeypatc
     monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
     monkeypatch.setenv("AWS_REGION", aws.stack.region)
     assert undo(change, "--yes", env={"AWS_DEFAULT_REGION": None}).exit_code == 0
-    # As boto3 has it, AWS_DEFAULT_REGION comes before it.
+    # As boto3 has it, AWS_DEFAULT_REGION comes before it: there is no stack.
     elsewhere = undo(change, "--yes", env={"AWS_DEFAULT_REGION": "eu-west-3"})
     assert "in eu-west-3" in elsewhere.stderr
 
@@ -233,27 +235,36 @@ def test_as_json_there_is_one_object_with_every_change_in_order(aws, undo):
     assert [each["status"] for each in json.loads(done.stdout)["changes"]] == ["already"]
 
 
-def test_other_sections_are_shown_for_a_person_to_put_back(aws, undo):
-    before = {"rules": [{"rulePriority": 1}]}
-    table(aws).begin(gate_change("sha256:1", section="lifecycle", before=before))
+def test_a_change_of_an_unknown_kind_is_shown_for_a_person_to_put_back(aws, undo):
+    before = {"keys": ["a"]}
+    table(aws).begin(gate_change("sha256:1", section="signing", before=before))
     done = undo("gate-1", "--yes")
     assert done.exit_code == 1
-    assert "not this lifecycle" in done.stdout
+    assert "such a change of signing" in done.stdout
     assert json.dumps(before) in done.stdout
 
 
-def test_a_change_of_another_region_is_refused_and_one_in_its_own_taken_back(aws, undo):
-    with closing(FileJournal(journal_path())) as journal:
-        digest, change = archived_image(aws, journal)
-    done = undo(change, "--yes", "--region", "eu-west-3", "--stack-name", "none-such")
-    assert done.exit_code == 1
-    assert "account 123456789012 in us-east-1" in done.stdout
-    assert "--region us-east-1" in done.stdout
-    assert is_archived(aws, digest)
-    done = undo(change, "--yes", "--stack-name", "none-such")
+@pytest.mark.parametrize("kept_in", ["stack", "file"])
+def test_a_change_of_another_region_is_taken_back_there_by_the_one_journal(aws, undo, kept_in):
+    arguments = ["--stack-name", "none-such"] if kept_in == "file" else []
+    elsewhere = boto3.client("ecr", region_name="eu-west-3")
+    elsewhere.create_repository(repositoryName="team/app", imageTagMutability="IMMUTABLE")
+    change = gate_change(
+        "", "there", section="tag_mutability", before={"mode": "MUTABLE"}, after={"mode": "IMMUTABLE"}
+    )
+    with closing(FileJournal(journal_path())) as file:
+        (table(aws) if kept_in == "stack" else file).begin(replace(change, region="eu-west-3"))
+    done = undo("there", "--yes", *arguments)
     assert done.exit_code == 0, done.output
-    assert "no stack none-such in us-east-1: changes are recorded in" in done.stderr
-    assert not is_archived(aws, digest)
+    (found,) = elsewhere.describe_repositories()["repositories"]
+    assert found["imageTagMutability"] == "MUTABLE"
+
+
+def test_a_change_of_another_account_needs_a_role_there(aws, undo):
+    table(aws).begin(gate_change("sha256:1", account="999999999999"))
+    done = undo("gate-1", "--yes")
+    assert (done.exit_code, "account 999999999999 in us-east-1" in done.stdout) == (1, True)
+    assert "--role-name" in done.stdout
 
 
 def test_what_aws_denies_is_said_and_the_others_are_taken_back(aws, undo, denied):
@@ -297,3 +308,4 @@ def test_where_nobody_can_be_asked_yes_must_be_said(undo):
         done = undo(*arguments)
         assert (done.exit_code, "--yes" in done.stderr) == (2, True)
     assert undo("--yes").exit_code == 2
+    assert undo("x", "--run", "sweep-1", "--yes").exit_code == 2

@@ -31,12 +31,14 @@ TOPICS = of_type("AWS::SNS::Topic")
 TABLES = of_type("AWS::DynamoDB::Table")
 ROLES = of_type("AWS::IAM::Role")
 READERS = of_type("AWS::Lambda::EventSourceMapping")
+SCHEDULES = of_type("AWS::Scheduler::Schedule")
 TARGETS = [(name, target) for name, rule in RULES.items() for target in rule["Targets"]]
 
 DEAD_LETTER_QUEUES = {
     named(arn)
     for arn in (
         *(target["DeadLetterConfig"]["Arn"] for _, target in TARGETS),
+        *(schedule["Target"]["DeadLetterConfig"]["Arn"] for schedule in SCHEDULES.values()),
         *(item["DeadLetterConfig"]["TargetArn"] for item in FUNCTIONS.values() if "DeadLetterConfig" in item),
         *(
             item["RedrivePolicy"]["deadLetterTargetArn"]

@@ -8,7 +8,18 @@ from importlib.resources import files
 import botocore.session
 import pytest
 from botocore import xform_name
-from built import DEAD_LETTER_QUEUES, FUNCTIONS, QUEUES, ROLES, RULES, TARGETS, TOPICS, named, of_type
+from built import (
+    DEAD_LETTER_QUEUES,
+    FUNCTIONS,
+    QUEUES,
+    ROLES,
+    RULES,
+    TARGETS,
+    TEMPLATE,
+    TOPICS,
+    named,
+    of_type,
+)
 
 from ecr_warden.adapters import (
     dynamodb_channels,
@@ -284,7 +295,8 @@ def test_what_tells_people_sends_to_its_own_queue_and_its_dead_letters_and_publi
 def test_no_role_takes_a_policy_that_somebody_else_manages(role):
     assert "ManagedPolicyArns" not in ROLES[role]
     assert not of_type("AWS::IAM::ManagedPolicy")
-    assert not of_type("AWS::IAM::Policy")
+    # Which is there only where there are other accounts.
+    assert of_type("AWS::IAM::Policy").keys() == {"MembersPolicy"}
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -367,6 +379,46 @@ def test_no_service_linked_role_is_made_but_those_of_ecrs_replication_and_inspec
 @pytest.mark.parametrize("action", sorted(set().union(*ACTIONS.values())))
 def test_every_action_is_one_of_awss(action):
     assert isinstance(resource_types(action), set)
+
+
+# ---------------------------------------------------------------- other accounts and Regions
+
+
+def test_what_acts_may_assume_the_members_role_where_there_is_one_and_no_other_role():
+    (statement,) = of_type("AWS::IAM::Policy")["MembersPolicy"]["PolicyDocument"]["Statement"]
+    assert TEMPLATE.resources["MembersPolicy"]["Condition"] == "HasMembers"
+    assert TEMPLATE.document["Conditions"]["HasMembers"] == {
+        "Fn::Not": [{"Fn::Equals": [{"Ref": "MemberRoleName"}, ""]}]
+    }
+    assert (statement["Effect"], statement["Action"]) == ("Allow", "sts:AssumeRole")
+    assert statement["Resource"] == {"Fn::Sub": "arn:${AWS::Partition}:iam::*:role/${MemberRoleName}"}
+
+
+def test_just_the_functions_that_act_on_a_registry_may_assume_the_members_role():
+    acting = {
+        named(properties["Role"])
+        for properties in FUNCTIONS.values()
+        if "ECR_WARDEN_MEMBER_ROLE_NAME" in properties["Environment"]["Variables"]
+    }
+    assert {named(role) for role in of_type("AWS::IAM::Policy")["MembersPolicy"]["Roles"]} == acting
+    assert {"ImageActionRole", "ImageScanRole", "RepositoryCreatedRole"} <= acting
+
+
+def test_only_accounts_of_the_organization_may_put_events_on_the_default_bus_and_only_where_one_is_named():
+    (policy,) = of_type("AWS::Events::EventBusPolicy").values()
+    assert TEMPLATE.resources["MembersEvents"]["Condition"] == "HasOrganization"
+    assert TEMPLATE.document["Conditions"]["HasOrganization"] == {
+        "Fn::Not": [{"Fn::Equals": [{"Ref": "OrganizationId"}, ""]}]
+    }
+    bus = "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/default"
+    assert policy["EventBusName"] == "default"
+    assert policy["Statement"] == {
+        "Effect": "Allow",
+        "Principal": "*",
+        "Action": "events:PutEvents",
+        "Resource": {"Fn::Sub": bus},
+        "Condition": {"StringEquals": {"aws:PrincipalOrgID": {"Ref": "OrganizationId"}}},
+    }
 
 
 # ---------------------------------------------------------------- queues, topics, the key

@@ -32,7 +32,7 @@ LINES = [line.strip() for block in BLOCKS for line in block.replace("\\\n", " ")
 # A call of the AWS CLI, to the end of its line or of what it stands in.
 CALLS = sorted({call for line in LINES for call in re.findall(r"(?<!-)aws [a-z].*", line)})
 # Parts of the AWS CLI that are no operation of a service.
-CUSTOM_COMMANDS = {("logs", "tail"): {"--since", "--filter-pattern"}}
+CUSTOM_COMMANDS = {("logs", "tail"): {"--since", "--filter-pattern"}, ("s3", "cp"): set()}
 GLOBAL_OPTIONS = {"--query", "--output"}
 # The CLI's own, of an operation that comes in pages.
 PAGING_OPTIONS = {"--max-items"}

@@ -32,6 +32,10 @@ from ecr_warden.settings import (
     NotifySettings,
     RegistryEventSettings,
     RepositoryCreatedSettings,
+    SweepBatchSettings,
+    SweepFinishSettings,
+    SweepListSettings,
+    SweepPlacesSettings,
 )
 from ecr_warden_cli.local.stack import NOT_SIMULATED
 from ecr_warden_cli.policy.telling_consistency import DEFAULT_NAME_PREFIX
@@ -40,6 +44,8 @@ SECONDS_A_DAY = 86_400
 # What SQS lets a reader ask for, and so the most that a channel's Retry-After can come to.
 ASYNCHRONOUS = sorted({named(target["Arn"]) for _, target in TARGETS} & FUNCTIONS.keys())
 READ_QUEUES = {named(reader["EventSourceArn"]): named(reader["FunctionName"]) for reader in READERS.values()}
+# The functions that the sweep's state machine calls.
+STEPS = {name for name in FUNCTIONS if name.startswith("Sweep")}
 LOG_GROUPS = of_type("AWS::Logs::LogGroup")
 FIFO_QUEUES = {name for name, queue in QUEUES.items() if queue.get("FifoQueue")}
 
@@ -66,8 +72,8 @@ def test_every_function_that_is_invoked_asynchronously_retries_and_then_has_a_de
     assert (invoke["MaximumRetryAttempts"], invoke["MaximumEventAgeInSeconds"]) == (2, 21_600)
 
 
-def test_every_function_is_reached_by_a_rule_or_a_queue():
-    assert {*ASYNCHRONOUS, *READ_QUEUES.values()} == FUNCTIONS.keys()
+def test_every_function_is_reached_by_a_rule_a_queue_or_the_sweep():
+    assert {*ASYNCHRONOUS, *READ_QUEUES.values(), *STEPS} == FUNCTIONS.keys()
 
 
 def test_every_queue_is_read_by_a_function_or_holds_dead_letters():
@@ -288,7 +294,9 @@ def test_every_alarm_rings_at_the_alarm_topic(alarm):
 
 
 # Alarms for which one bad datapoint is not enough, with how many in a row are.
-PATIENT_ALARMS = {"ImageScanErrorsAlarm": 3}
+PATIENT_ALARMS = {"ImageScanErrorsAlarm": 3} | {
+    f"{name.removesuffix('Function')}ErrorsAlarm": 3 for name in STEPS
+}
 # Alarms that look at more periods than that, as there is not a datapoint in each.
 PERIODS_LOOKED_AT = {"NotifyOverdueAlarm": 2}
 MEASURED_IN_SECONDS = {"ApproximateAgeOfOldestMessage", "OverdueSeconds"}
@@ -350,6 +358,20 @@ def test_the_journal_outlives_the_stack_and_can_be_restored_to_any_second():
     assert journal["Properties"]["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
 
 
+def test_the_journal_finds_the_changes_of_a_repository_a_run_and_a_day_by_keys_alone_newest_first():
+    journal = TEMPLATE.resources["JournalTable"]["Properties"]
+    found = {index["IndexName"]: index for index in journal["GlobalSecondaryIndexes"]}
+    by = {"ByRepository": "repository", "ByRun": "run", "ByDay": "day"}
+    assert set(found) == set(by)
+    for name, index in found.items():
+        assert index["KeySchema"] == [
+            {"AttributeName": by[name], "KeyType": "HASH"},
+            {"AttributeName": "begun_at", "KeyType": "RANGE"},
+        ]
+        # What else an entry has, the manifest of an image too, is written once.
+        assert index["Projection"] == {"ProjectionType": "KEYS_ONLY"}
+
+
 def test_what_waits_to_be_told_goes_with_the_stack_and_can_be_restored_from_the_backup_that_is_kept():
     outbox = TEMPLATE.resources["OutboxTable"]
     assert (outbox["DeletionPolicy"], outbox["UpdateReplacePolicy"]) == ("Delete", "Delete")
@@ -369,7 +391,14 @@ def test_what_is_remembered_of_scans_goes_with_the_stack_and_can_be_restored_unt
     assert scans["Properties"]["KeySchema"] == [{"AttributeName": "id", "KeyType": "HASH"}]
 
 
-STATEFUL = {"AWS::DynamoDB::Table", "AWS::SQS::Queue", "AWS::Logs::LogGroup", "AWS::KMS::Key"}
+KEPT = {"JournalTable", "ReportBucket"}
+STATEFUL = {
+    "AWS::DynamoDB::Table",
+    "AWS::S3::Bucket",
+    "AWS::SQS::Queue",
+    "AWS::Logs::LogGroup",
+    "AWS::KMS::Key",
+}
 
 
 @pytest.mark.parametrize(
@@ -377,7 +406,7 @@ STATEFUL = {"AWS::DynamoDB::Table", "AWS::SQS::Queue", "AWS::Logs::LogGroup", "A
 )
 def test_it_is_written_down_what_becomes_of_whatever_holds_state(name):
     resource = TEMPLATE.resources[name]
-    kept = "Retain" if name == "JournalTable" else "Delete"
+    kept = "Retain" if name in KEPT else "Delete"
     assert (resource.get("DeletionPolicy"), resource.get("UpdateReplacePolicy")) == (kept, kept)
 
 
@@ -393,7 +422,7 @@ def test_every_function_logs_json_into_a_group_of_its_own_that_forgets(function)
 
 def test_every_log_group_is_one_functions_own():
     groups = [named(function["LoggingConfig"]["LogGroup"]) for function in FUNCTIONS.values()]
-    assert sorted(groups) == sorted(LOG_GROUPS)
+    assert sorted([*groups, "SweepStateMachineLogGroup"]) == sorted(LOG_GROUPS)
 
 
 @pytest.mark.parametrize("function", FUNCTIONS.values(), ids=FUNCTIONS)
@@ -419,12 +448,17 @@ class ReadEnvironment(dict):
         return super().get(name, default)
 
 
+SET_BY_LAMBDA = {"AWS_REGION": "eu-west-1"}
 SETTINGS = {
     "ImageActionFunction": ImageActionSettings,
     "ImageScanFunction": ImageScanSettings,
     "RegistryEventFunction": RegistryEventSettings,
     "NotifyFunction": NotifySettings,
     "RepositoryCreatedFunction": RepositoryCreatedSettings,
+    "SweepPlacesFunction": SweepPlacesSettings,
+    "SweepListFunction": SweepListSettings,
+    "SweepBatchFunction": SweepBatchSettings,
+    "SweepFinishFunction": SweepFinishSettings,
 }
 
 
@@ -459,9 +493,9 @@ def test_what_is_for_chat_reaches_no_mailbox():
 
 @pytest.mark.parametrize(("function", "settings"), SETTINGS.items())
 def test_a_function_has_every_variable_that_its_settings_need_and_none_that_nothing_reads(function, settings):
-    environment = ReadEnvironment(FUNCTIONS[function]["Environment"]["Variables"])
+    environment = ReadEnvironment(FUNCTIONS[function]["Environment"]["Variables"] | SET_BY_LAMBDA)
     settings.read(environment)
-    assert environment.names_read == environment.keys()
+    assert environment.names_read | SET_BY_LAMBDA.keys() == environment.keys()
 
 
 # ---------------------------------------------------------------- names
@@ -476,10 +510,16 @@ NAME_PROPERTIES = {
     "AWS::Lambda::Function": "FunctionName",
     "AWS::Lambda::LayerVersion": "LayerName",
     "AWS::Logs::LogGroup": "LogGroupName",
+    "AWS::S3::Bucket": "BucketName",
     "AWS::SNS::Topic": "TopicName",
+    "AWS::Scheduler::Schedule": "Name",
+    "AWS::StepFunctions::StateMachine": "StateMachineName",
     "AWS::SQS::Queue": "QueueName",
 }
 HAVE_NO_NAME = {
+    "AWS::S3::BucketPolicy",
+    "AWS::Events::EventBusPolicy",
+    "AWS::IAM::Policy",
     "AWS::KMS::Key",
     "AWS::Lambda::EventInvokeConfig",
     "AWS::Lambda::EventSourceMapping",

@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass, field, replace
 
 import pytest
-from fakes import FakeJournal, FakeLocks, FakeSettings, FakeSettingsPorts
+from fakes import FakeJournal, FakeLocks, FakeSettings, FakeSettingsPorts, FakeTemplates
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -516,35 +516,6 @@ def test_no_two_prefixes_are_each_broader_than_the_other(one, other):
 
 
 # With the registry, by the use case.
-
-
-@dataclass
-class FakeTemplates:
-    there: dict = field(default_factory=dict)
-    refused: set = field(default_factory=set)
-    failing: set = field(default_factory=set)
-    reads: int = 0
-    written: list = field(default_factory=list)
-
-    def templates(self):
-        self.reads += 1
-        return tuple(self.there.values())
-
-    def _write(self, template):
-        if template.prefix in self.refused:
-            raise RefusedError(f"{template.prefix}: AccessDeniedException.")
-        if template.prefix in self.failing:
-            raise AwsError(f"{template.prefix}: ServerException")
-        self.written.append(template.prefix)
-        self.there[template.prefix] = template
-
-    def create_template(self, template):
-        assert template.prefix not in self.there
-        self._write(template)
-
-    def update_template(self, template):
-        assert template.prefix in self.there
-        self._write(template)
 
 
 @dataclass

@@ -2,8 +2,10 @@
 
 import pytest
 
+from ecr_warden.domain.places import Place
 from ecr_warden.errors import SettingsError
 from ecr_warden.settings import (
+    ActingSettings,
     ImageActionSettings,
     ImageScanSettings,
     NotifySettings,
@@ -11,43 +13,57 @@ from ecr_warden.settings import (
     RepositoryCreatedSettings,
 )
 
-COMMON = ["POLICY_PATH", "METRICS_NAMESPACE"]
+COMMON = ["ECR_WARDEN_POLICY_PATH", "ECR_WARDEN_METRICS_NAMESPACE"]
+TELLING = [*COMMON, "ECR_WARDEN_OUTCOME_BUS_NAME"]
+ACTING = [*TELLING, "ECR_WARDEN_ACCOUNT_ID", "AWS_REGION", "ECR_WARDEN_JOURNAL_TABLE_NAME"]
+# What need not be there is empty then.
+MEMBERS = ["ECR_WARDEN_MEMBER_ROLE_NAME", "ECR_WARDEN_EXTERNAL_ID"]
 NEEDED = {
-    ImageActionSettings: [*COMMON, "OUTCOME_BUS_NAME", "JOURNAL_TABLE_NAME"],
-    ImageScanSettings: [*COMMON, "OUTCOME_BUS_NAME", "JOURNAL_TABLE_NAME", "SCAN_TABLE_NAME"],
-    RegistryEventSettings: [*COMMON, "OUTCOME_BUS_NAME"],
-    RepositoryCreatedSettings: [*COMMON, "OUTCOME_BUS_NAME", "JOURNAL_TABLE_NAME", "CREATION_QUEUE_URL"],
+    ImageActionSettings: ACTING,
+    ImageScanSettings: [*ACTING, "ECR_WARDEN_SCAN_TABLE_NAME"],
+    RegistryEventSettings: TELLING,
+    RepositoryCreatedSettings: [*ACTING, "ECR_WARDEN_CREATION_QUEUE_URL"],
     NotifySettings: [
         *COMMON,
-        "DELIVERY_TABLE_NAME",
-        "OUTBOX_TABLE_NAME",
-        "TOPIC_ARN",
-        "CHAT_TOPIC_ARN",
-        "NOTIFY_QUEUE_URL",
-        "NOTIFY_DEAD_LETTER_QUEUE_URL",
-        "LOG_GROUP_NAME",
+        "ECR_WARDEN_DELIVERY_TABLE_NAME",
+        "ECR_WARDEN_OUTBOX_TABLE_NAME",
+        "ECR_WARDEN_TOPIC_ARN",
+        "ECR_WARDEN_CHAT_TOPIC_ARN",
+        "ECR_WARDEN_NOTIFY_QUEUE_URL",
+        "ECR_WARDEN_NOTIFY_DEAD_LETTER_QUEUE_URL",
+        "ECR_WARDEN_LOG_GROUP_NAME",
     ],
 }
+ALL_ACTING = [settings for settings in NEEDED if issubclass(settings, ActingSettings)]
 MISSING = [(settings, name) for settings, names in NEEDED.items() for name in names]
 
 
 def environment(settings):
-    return {f"ECR_WARDEN_{name}": f"the {name}" for name in NEEDED[settings]}
+    return {name: f"the {name}" for name in NEEDED[settings]}
 
 
 @pytest.mark.parametrize("settings", NEEDED, ids=lambda settings: settings.__name__)
 def test_settings_are_what_the_environment_says_each_in_its_field(settings):
-    read = vars(settings.read(environment(settings) | {"AWS_REGION": "eu-west-1"}))
-    assert sorted(read.values()) == sorted(environment(settings).values())
+    variables = environment(settings)
+    if issubclass(settings, ActingSettings):
+        variables |= {name: f"the {name}" for name in MEMBERS}
+    read = vars(settings.read(variables | {"PATH": "/bin"}))
+    assert sorted(read.values()) == sorted(variables.values())
     for field, value in read.items():
         # A queue's variable says which queue; the function has but one.
-        assert value.removeprefix("the ").endswith(field.upper())
+        assert value.removesuffix("_ID").endswith(field.upper().removesuffix("_ID"))
 
 
-@pytest.mark.parametrize(("settings", "name"), MISSING)
+@pytest.mark.parametrize(("settings", "variable"), MISSING)
 @pytest.mark.parametrize("value", [None, ""], ids=["missing", "empty"])
-def test_a_setting_that_is_missing_or_empty_is_named_at_the_cold_start(settings, name, value):
-    variable = f"ECR_WARDEN_{name}"
+def test_a_setting_that_is_missing_or_empty_is_named_at_the_cold_start(settings, variable, value):
     variables = {**environment(settings), variable: value}
     with pytest.raises(SettingsError, match=f"^{variable} is not set"):
         settings.read({key: value for key, value in variables.items() if value is not None})
+
+
+@pytest.mark.parametrize("settings", ALL_ACTING)
+def test_where_one_account_is_all_there_is_no_role_of_others(settings):
+    read = settings.read(environment(settings))
+    assert (read.member_role_name, read.external_id) == ("", "")
+    assert read.home == Place("the ECR_WARDEN_ACCOUNT_ID", "the AWS_REGION")

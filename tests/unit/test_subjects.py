@@ -7,7 +7,12 @@ from ecr_warden_cli.local.subjects import Subject, subjects_of
 
 EVENTS = sorted((Path(__file__).parents[2] / "events").glob("*.json"))
 # An EC2 instance; and what was decided already, for which no image need be there.
-NAMES_NO_REPOSITORY = {"inspector2_coverage_ec2", "ecr_warden_outcome_tag_violation"}
+NAMES_NO_REPOSITORY = {
+    "inspector2_coverage_ec2",
+    "ecr_warden_outcome_tag_violation",
+    "ecr_warden_outcome_drift_found",
+    "ecr_warden_outcome_sweep_finished",
+}
 DIGEST = "sha256:7f5b2640fe6fb4f46592dfd3410c4a79dac4f89e4782432e0378abcd1234"
 
 

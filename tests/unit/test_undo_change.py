@@ -4,11 +4,38 @@ import json
 from dataclasses import dataclass, field, replace
 
 import pytest
-from fakes import NOW, OUTCOME, Counter, FakeJournal, FakeRegistry, FaultError, Faulty
+from fakes import (
+    NOW,
+    OUTCOME,
+    Counter,
+    FakeJournal,
+    FakeLocks,
+    FakeRegistry,
+    FakeSettings,
+    FakeTemplates,
+    FaultError,
+    Faulty,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ecr_warden.domain.images import Change, StoredImage
+from ecr_warden.domain.places import Place
+from ecr_warden.domain.policy import ScanFrequency
+from ecr_warden.domain.settings.current import (
+    Mutability,
+    RegistryDestination,
+    RegistryScanning,
+    ReplicationRule,
+    Repository,
+    ScanningRule,
+)
+from ecr_warden.domain.settings.documents import Document, text_of
+from ecr_warden.domain.settings.plans import Setting
+from ecr_warden.domain.settings.replication import replication_json
+from ecr_warden.domain.settings.scanning import scanning_json
+from ecr_warden.domain.settings.templates import CreationTemplate, template_json
+from ecr_warden.domain.undo_settings import decide_tags, tags_back
 from ecr_warden.domain.undoing import (
     AsBefore,
     Impossible,
@@ -19,9 +46,8 @@ from ecr_warden.domain.undoing import (
     undoes,
     undoing,
 )
-from ecr_warden.errors import ImageGoneError, RefusedError, RepositoryGoneError
-from ecr_warden.domain.places import Place
-from ecr_warden.use_cases.undo_change import Status, look_at_change, look_at_changes, undo_change
+from ecr_warden.errors import CredentialsError, ImageGoneError, RefusedError, RepositoryGoneError
+from ecr_warden.use_cases.undo_change import Status, look_at_change, look_at_changes, undo_all, undo_change
 
 OLD, NEW = "sha256:" + "ab" * 32, "sha256:" + "cd" * 32
 KEPT = "quarantine-abababababab-latest"
@@ -76,6 +102,16 @@ class Ports:
     registry: FakeRegistry = field(default_factory=FakeRegistry)
     storage: Storage = field(default_factory=Storage)
     journal: FakeJournal = field(default_factory=FakeJournal)
+    settings: FakeSettings = field(default_factory=lambda: FakeSettings(Repository(REPOSITORY)))
+    templates: FakeTemplates = field(default_factory=FakeTemplates)
+    locks: FakeLocks = field(default_factory=FakeLocks)
+    place: Place = HERE
+
+    def at(self, place):
+        return self if place == HERE else None
+
+    def pause(self, _seconds):
+        pass
 
     def now(self):
         return NOW
@@ -96,18 +132,19 @@ def world(*changes, **options):
 
 
 def undo(change, ports):
-    return undo_change(change.id, HERE, ports)
+    return undo_change(change.id, ports)
 
 
 def state(ports):
-    return ports.registry, ports.storage, ports.journal
+    settings, templates = replace(ports.settings, calls=[]), replace(ports.templates, reads=0)
+    return ports.registry, ports.storage, ports.journal, settings, templates, ports.locks
 
 
 def assert_left_alone(change, ports, status, said):
     """Nothing is changed, by looking, by undoing, or by undoing again."""
     before = repr(state(ports))
     for act in (look_at_change, undo_change, undo_change):
-        found = act(change.id, HERE, ports)
+        found = act(change.id, ports)
         assert (found.status, said in found.said) == (status, True), found
         assert repr(state(ports)) == before
     return found
@@ -145,7 +182,7 @@ def world_of_index(*others):
 
 
 def looked(ports, *change_ids):
-    return [(each.change_id, each.status) for each in look_at_changes(change_ids, HERE, ports)]
+    return [(each.change_id, each.status) for each in look_at_changes(change_ids, ports)]
 
 
 def test_with_an_index_those_of_its_children_that_have_changes_of_their_own_are_taken_back():
@@ -160,7 +197,7 @@ def test_with_an_index_those_of_its_children_that_have_changes_of_their_own_are_
         ("tag-1", Status.POSSIBLE),
     ]
     for change_id, _ in found:
-        assert undo_change(change_id, HERE, ports).status is Status.UNDONE
+        assert undo_change(change_id, ports).status is Status.UNDONE
     assert ports.storage.archived == {OLD: False, **dict(zip(CHILDREN, [False, False, True], strict=True))}
 
 
@@ -287,7 +324,7 @@ def test_what_the_owners_did_after_an_undoing_is_not_undone_by_a_second_one(chan
 def test_looking_changes_nothing(change):
     ports = world(change)
     before = repr(state(ports))
-    looked = look_at_change(change.id, HERE, ports)
+    looked = look_at_change(change.id, ports)
     assert (looked.status, looked.recorded.change, looked.undo_id) == (Status.POSSIBLE, change, None)
     assert repr(state(ports)) == before
 
@@ -334,16 +371,16 @@ def test_a_deletion_cannot_be_taken_back():
 @pytest.mark.parametrize(
     ("section", "before"),
     [
-        ("lifecycle", {"rules": [{"rulePriority": 1}]}),
-        ("replicate_to", None),
         # Shapes that a later version may write.
         ("tags", {"labels": []}),
         ("scan_gate", {"image_digest": OLD, "storage_class": "FROZEN"}),
+        ("signing", None),
+        ("tag_mutability", None),
     ],
 )
-def test_any_other_change_is_shown_for_a_person_to_put_back(section, before):
+def test_a_change_of_an_unknown_kind_is_shown_for_a_person_to_put_back(section, before):
     change = replace(TAG, section=section, before=before, after={"x": 1})
-    found = assert_left_alone(change, world(change), Status.IMPOSSIBLE, f"not this {section}")
+    found = assert_left_alone(change, world(change), Status.IMPOSSIBLE, f"such a change of {section}")
     assert found.next_step.endswith(json.dumps(before) if before else "nothing")
 
 
@@ -354,7 +391,7 @@ def test_a_change_of_another_account_or_region_is_refused(change, other):
     found = assert_left_alone(
         foreign, world(foreign), Status.IMPOSSIBLE, f"account {other.account} in {other.region}"
     )
-    assert (HERE.account in found.said, HERE.region in found.said) == (True, True)
+    assert (HERE.account in found.said, "--role-name" in found.next_step) == (True, True)
 
 
 def test_a_change_that_the_journal_does_not_have_is_said_to_be_unknown():
@@ -373,7 +410,7 @@ def test_an_undoing_is_not_undone(change):
 @BOTH
 def test_a_change_that_was_begun_and_never_finished_is_taken_back_and_closed(change):
     ports = world(change, is_done=False)
-    looked = look_at_change(change.id, HERE, ports)
+    looked = look_at_change(change.id, ports)
     assert f"begun at {NOW.isoformat()} and never finished" in looked.said
     done = undo(change, ports)
     assert done.status is Status.UNDONE
@@ -387,7 +424,7 @@ def test_a_change_that_was_begun_and_not_made_is_closed_too():
     ports.registry.push(REPOSITORY, OLD, "latest")
     ports.storage.archived[OLD] = False
     for change in (TAG, IMAGE):
-        assert look_at_change(change.id, HERE, ports).status is Status.POSSIBLE
+        assert look_at_change(change.id, ports).status is Status.POSSIBLE
         assert undo(change, ports).status is Status.UNDONE
     assert ports.registry.tags_of(REPOSITORY, OLD) == ["latest"]
     assert ports.journal.done == set(ports.journal.entries)
@@ -511,8 +548,8 @@ CALLS = [(TAG, True, 11), (TAG, False, 12), (IMAGE, True, 6), (IMAGE, False, 7)]
 
 def faulty(ports, **options):
     counter = Counter(**options)
-    parts = (Faulty(part, counter) for part in (ports.registry, ports.storage, ports.journal))
-    return Ports(*parts), counter
+    names = ("registry", "storage", "journal", "settings", "templates", "locks")
+    return Ports(**{name: Faulty(getattr(ports, name), counter) for name in names}), counter
 
 
 @pytest.mark.parametrize(("change", "is_done", "calls"), CALLS)
@@ -552,3 +589,332 @@ def test_a_tag_is_never_taken_from_another_image_and_a_gone_image_never_tagged(n
     else:
         is_before = named == OLD and KEPT not in tags
         assert isinstance(decision, AsBefore if is_before else PutBack)
+
+
+# Settings.
+
+LIFECYCLE_TEXT = (
+    '{ "rules": [ {"rulePriority": 1, "description": "theirs",\n "selection": {"tagStatus": "any", '
+    '"countType": "imageCountMoreThan", "countNumber": 9}, "action": {"type": "expire"}} ] }'
+)
+THEIRS = Document(LIFECYCLE_TEXT)
+OURS = {
+    "rules": [
+        {
+            "rulePriority": 1,
+            "description": "ours",
+            "selection": {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": 30},
+            "action": {"type": "expire"},
+        }
+    ]
+}
+ON_PUSH = ScanFrequency.SCAN_ON_PUSH
+STATEMENT = {"Sid": "Pull", "Effect": "Allow", "Principal": "*", "Action": "ecr:BatchGetImage"}
+POLICY_DOCUMENT = {"Statement": [STATEMENT]}
+
+
+def replicated(*prefixes):
+    to = (RegistryDestination("us-east-1", HERE.account),)
+    return tuple(ReplicationRule(to, (prefix,)) for prefix in prefixes)
+
+
+SCANNED = {
+    "scanType": "BASIC",
+    "rules": [
+        {"scanFrequency": "SCAN_ON_PUSH", "repositoryFilters": [{"filter": "a*", "filterType": "WILDCARD"}]}
+    ],
+}
+PLAIN_SCANNING = {"scanType": "BASIC", "rules": []}
+# Of each setting: what was before, what is after, and before in FakeSettings' own fields.
+SETTINGS = {
+    Setting.TAG_MUTABILITY: (
+        {"mode": "MUTABLE_WITH_EXCLUSION", "except": ["b*", "a*"]},
+        {"mode": "IMMUTABLE"},
+    ),
+    Setting.LIFECYCLE: (THEIRS, OURS),
+    Setting.SCAN_ON_PUSH: ({"scan_on_push": False}, {"scan_on_push": True}),
+    Setting.REGISTRY_SCANNING: (PLAIN_SCANNING, SCANNED),
+    Setting.REPLICATION: (
+        replication_json(replicated("theirs/")),
+        replication_json(replicated("theirs/", "team/")),
+    ),
+    Setting.REPOSITORY_POLICY: (POLICY_DOCUMENT, {"Statement": [STATEMENT, {**STATEMENT, "Sid": "Ours"}]}),
+    Setting.RESOURCE_TAGS: ({"by": "them"}, {"by": "us", "team": "a"}),
+}
+EVERY = pytest.mark.parametrize("setting", SETTINGS)
+
+
+def setting_change(setting, before, after, **other):
+    return replace(
+        TAG,
+        id=str(setting),
+        section=setting.section,
+        before=before,
+        after=after,
+        before_text=text_of(before),
+        **other,
+    )
+
+
+def world_of(setting, *, now=None, change=None):
+    """Give a world in which a setting is what a change made it, and the change."""
+    before, after = SETTINGS[setting]
+    change = change or setting_change(setting, before, after)
+    ports = world(change)
+    ports.settings.labels = {"cost": "1"}
+    if change.before is not None:
+        ports.settings.put(setting, REPOSITORY, change.before)
+    was = settings_of(ports)
+    ports.settings.put(setting, REPOSITORY, change.after if now is None else now)
+    return ports, change, was
+
+
+def settings_of(ports):
+    return repr(replace(ports.settings, calls=[]))
+
+
+@EVERY
+def test_a_setting_is_taken_back_and_recorded(setting):
+    ports, change, was = world_of(setting)
+    assert settings_of(ports) != was
+    assert look_at_change(change.id, ports).status is Status.POSSIBLE
+    done = undo(change, ports)
+    assert (done.status, "as" in done.said) == (Status.UNDONE, True), done
+    assert "policy" in done.next_step
+    assert settings_of(ports) == was
+    assert ports.journal.done == {change.id, done.undo_id}
+    assert (ports.journal.entries[done.undo_id].before, ports.locks.held) == (change.after, {})
+    assert undo(change, ports).status is Status.ALREADY
+
+
+@pytest.mark.parametrize("setting", [Setting.LIFECYCLE, Setting.REPOSITORY_POLICY])
+def test_a_document_that_was_not_there_before_is_removed(setting):
+    change = setting_change(setting, None, SETTINGS[setting][1])
+    ports, change, _ = world_of(setting, change=change)
+    done = undo(change, ports)
+    assert (done.status, "removed" in done.said) == (Status.UNDONE, True)
+    assert (ports.settings.lifecycle, ports.settings.policy) == (None, None)
+
+
+def test_a_document_is_put_back_by_the_text_that_ecr_gave_it_as():
+    ports, change, _ = world_of(Setting.LIFECYCLE)
+    undo(change, ports)
+    assert text_of(ports.settings.lifecycle) == LIFECYCLE_TEXT
+    # Entries of an earlier version have none.
+    old = replace(change, before=dict(THEIRS), before_text=None)
+    ports, change, _ = world_of(Setting.LIFECYCLE, change=old)
+    undo(change, ports)
+    assert (ports.settings.lifecycle, text_of(ports.settings.lifecycle)) == (dict(THEIRS), None)
+
+
+OTHERS = {
+    Setting.TAG_MUTABILITY: {"mode": "MUTABLE"},
+    Setting.LIFECYCLE: {"rules": [{**OURS["rules"][0], "description": "somebody's"}]},
+    Setting.REGISTRY_SCANNING: {**PLAIN_SCANNING, "scanType": "ENHANCED"},
+    Setting.REPLICATION: replication_json(replicated("other/")),
+    Setting.REPOSITORY_POLICY: {"Statement": [{**STATEMENT, "Sid": "Other"}]},
+    Setting.RESOURCE_TAGS: {"by": "somebody"},
+}
+
+
+@pytest.mark.parametrize("setting", OTHERS)
+def test_what_somebody_has_changed_since_stays_and_is_shown(setting):
+    ports, change, _ = world_of(setting, now=OTHERS[setting])
+    found = assert_left_alone(change, ports, Status.IMPOSSIBLE, "Somebody has changed the")
+    assert "Take a setting back" in found.next_step
+    value = next(iter(json.loads(json.dumps(OTHERS[setting])).values()))
+    assert json.dumps(value) in found.said
+
+
+@EVERY
+def test_what_is_as_before_is_so_already(setting):
+    ports, change, was = world_of(setting)
+    undo(change, ports)
+    again = replace(change, id="again")
+    ports.recorded(again)
+    assert settings_of(ports) == was
+    assert_left_alone(again, ports, Status.ALREADY, "as")
+
+
+@pytest.mark.parametrize(
+    ("setting", "after", "now"),
+    [
+        (
+            Setting.TAG_MUTABILITY,
+            {"mode": "IMMUTABLE_WITH_EXCLUSION", "except": ["b*", "a*"]},
+            {"mode": "IMMUTABLE_WITH_EXCLUSION", "except": ["a*", "b*"]},
+        ),
+        (
+            Setting.REGISTRY_SCANNING,
+            scanning_json(RegistryScanning(rules=(ScanningRule(ON_PUSH, ("a", "b")),))),
+            scanning_json(RegistryScanning(rules=(ScanningRule(ON_PUSH, ("b", "a")),))),
+        ),
+    ],
+)
+def test_exclusions_and_filters_have_no_order(setting, after, now):
+    change = setting_change(setting, SETTINGS[setting][0], after)
+    ports, change, was = world_of(setting, now=now, change=change)
+    assert undo(change, ports).status is Status.UNDONE
+    assert settings_of(ports) == was
+
+
+def test_resource_tags_that_the_change_did_not_set_are_nobodys_business():
+    ports, change, _ = world_of(Setting.RESOURCE_TAGS)
+    ports.settings.labels |= {"later": "2"}
+    undo(change, ports)
+    assert ports.settings.labels == {"cost": "1", "by": "them", "later": "2"}
+
+
+@given(
+    before=st.dictionaries(st.sampled_from("abc"), st.sampled_from("12")),
+    after=st.dictionaries(st.sampled_from("abc"), st.sampled_from("12"), min_size=1),
+    now=st.dictionaries(st.sampled_from("abcd"), st.sampled_from("123")),
+)
+def test_resource_tags_are_put_back_only_where_each_is_as_the_change_or_an_earlier_try_left_it(
+    before, after, now
+):
+    before = {key: value for key, value in before.items() if key in after}
+    decision = decide_tags(setting_change(Setting.RESOURCE_TAGS, before, after), now)
+    known = all(now.get(key) in (after[key], before.get(key)) for key in after)
+    assert isinstance(decision, Impossible) == (not known)
+    if known:
+        back = tags_back(setting_change(Setting.RESOURCE_TAGS, before, after), now)
+        result = {key: value for key, value in {**now, **back.put}.items() if key not in back.remove}
+        others = {key: value for key, value in now.items() if key not in after}
+        assert result == {**others, **before}
+        assert isinstance(decision, AsBefore) == (result == now)
+
+
+def test_a_document_of_the_registry_is_written_by_one_writer_at_a_time_and_not_over_somebodys():
+    ports, change, _ = world_of(Setting.REPLICATION)
+    ports.locks.held[f"{HERE}/replicate_to"] = "somebody"
+    found = undo(change, ports)
+    assert (found.status, "another writer" in found.said) == (Status.FAILED, True)
+    assert set(ports.journal.entries) == {change.id}
+    ports.locks.held.clear()
+    acquire = ports.locks.acquire
+
+    def acquire_late(name, holder):
+        # Who had the lock before has changed it.
+        ports.settings.put(Setting.REPLICATION, REPOSITORY, OTHERS[Setting.REPLICATION])
+        return acquire(name, holder)
+
+    ports.locks.acquire = acquire_late
+    found = undo(change, ports)
+    assert (found.status, "Somebody has changed" in found.said) == (Status.FAILED, True)
+    assert replication_json(ports.settings.rules) == OTHERS[Setting.REPLICATION]
+    assert (set(ports.journal.entries), ports.locks.held) == ({change.id}, {})
+
+
+@pytest.mark.parametrize("is_newest_first", [True, False])
+def test_a_document_that_was_changed_twice_comes_back(is_newest_first):
+    first, second, third = (replication_json(replicated(*"abc"[:number])) for number in (1, 2, 3))
+    changes = [
+        setting_change(Setting.REPLICATION, second, third, repository="c"),
+        setting_change(Setting.REPLICATION, first, second, repository="b"),
+    ]
+    changes = [replace(change, id=change.repository) for change in changes]
+    ports = world(*changes)
+    ports.settings.put(Setting.REPLICATION, REPOSITORY, third)
+    ids = [change.id for change in changes][:: 1 if is_newest_first else -1]
+    found = look_at_changes(ids, ports)
+    assert {one.change_id: one.status for one in found} == dict.fromkeys("bc", Status.POSSIBLE)
+    assert [one.status for one in undo_all(found, ports)] == [Status.UNDONE, Status.UNDONE]
+    assert replication_json(ports.settings.rules) == first
+
+
+def test_what_somebody_changes_while_people_think_stays_and_the_others_are_taken_back():
+    ports, change, _ = world_of(Setting.LIFECYCLE)
+    ports.recorded(IMAGE)
+    found = look_at_changes([change.id, IMAGE.id], ports)
+    ports.settings.lifecycle = OTHERS[Setting.LIFECYCLE]
+    results = {one.change_id: one.status for one in undo_all(found, ports)}
+    assert results == {change.id: Status.IMPOSSIBLE, IMAGE.id: Status.UNDONE}
+    assert ports.settings.lifecycle == OTHERS[Setting.LIFECYCLE]
+
+
+def test_once_the_credentials_are_over_the_rest_is_failed_and_not_tried():
+    ports, change, _ = world_of(Setting.LIFECYCLE)
+    ports.recorded(IMAGE)
+    found = look_at_changes([change.id, IMAGE.id], ports)
+
+    def over(*_):
+        raise CredentialsError("the token is expired")
+
+    ports.settings.put = over
+    results = list(undo_all(found, ports))
+    assert [(one.change_id, one.status, one.said) for one in results] == [
+        (change.id, Status.FAILED, "the token is expired."),
+        (IMAGE.id, Status.FAILED, "the token is expired."),
+    ]
+    assert ports.storage.archived == {OLD: True}
+
+
+TEMPLATE = CreationTemplate("prod", mutability=Mutability("IMMUTABLE"), lifecycle=OURS)
+
+
+def template_change(before, after):
+    return replace(
+        TAG,
+        id="template",
+        section="creation_template",
+        repository="prod",
+        before=before and template_json(before),
+        after=template_json(after),
+    )
+
+
+@pytest.mark.parametrize("before", [None, replace(TEMPLATE, lifecycle=None, resource_tags={"a": "1"})])
+def test_a_creation_template_is_put_back_or_removed(before):
+    ports = world(change := template_change(before, TEMPLATE))
+    ports.templates.there["prod"] = TEMPLATE
+    assert undo(change, ports).status is Status.UNDONE
+    assert ports.templates.there == ({} if before is None else {"prod": before})
+    again = replace(change, id="again")
+    ports.recorded(again)
+    assert_left_alone(again, ports, Status.ALREADY, "as it was before")
+
+
+def test_a_creation_template_that_somebody_changed_since_stays():
+    ports = world(change := template_change(None, TEMPLATE))
+    ports.templates.there["prod"] = replace(TEMPLATE, description="mine")
+    assert_left_alone(change, ports, Status.IMPOSSIBLE, "changed the creation template prod since")
+
+
+# With the find, the reading of the entry's progress, and one or two reads of what is there.
+SETTING_CALLS = {
+    Setting.TAG_MUTABILITY: 6,
+    Setting.LIFECYCLE: 6,
+    Setting.SCAN_ON_PUSH: 6,
+    Setting.REGISTRY_SCANNING: 9,
+    Setting.REPLICATION: 9,
+    Setting.REPOSITORY_POLICY: 6,
+    Setting.RESOURCE_TAGS: 8,
+}
+
+
+@pytest.mark.parametrize("after_effect", [False, True])
+@pytest.mark.parametrize(
+    ("setting", "call"), [(one, n + 1) for one, calls in SETTING_CALLS.items() for n in range(calls)]
+)
+def test_a_fault_while_a_setting_is_taken_back_and_another_try_end_as_if_there_had_been_none(
+    setting, call, after_effect
+):
+    ports, change, was = world_of(setting)
+    found, counter = faulty(ports, fails_at=call, after_effect=after_effect)
+    failed = undo(change, found)
+    assert counter.calls >= call
+    # A lock that is not given back ends by itself.
+    assert failed.status in {Status.FAILED, Status.UNDONE}
+    ports.locks.held.clear()
+    assert undo(change, ports).status in {Status.UNDONE, Status.ALREADY}
+    assert settings_of(ports) == was
+    assert ports.journal.done == set(ports.journal.entries)
+
+
+@EVERY
+def test_taking_a_setting_back_makes_as_many_calls_as_it_needs(setting):
+    ports, change, _ = world_of(setting)
+    found, counter = faulty(ports)
+    undo(change, found)
+    assert counter.calls == SETTING_CALLS[setting]

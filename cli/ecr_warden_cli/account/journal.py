@@ -7,20 +7,36 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import closing, contextmanager
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 import boto3
 
 from ecr_warden.adapters.dynamodb import DynamoJournal, DynamoLocks
+from ecr_warden.adapters.dynamodb_history import DynamoHistory
 from ecr_warden.domain.images import Change, RecordedChange, rule_at
-from ecr_warden.ports import Journal, Locks, Progress
+from ecr_warden.domain.runs import run_of
+from ecr_warden.ports import History, Journal, Locks, Progress
 from ecr_warden.wiring import utc_now
 from ecr_warden_cli.account.stack import CLIENT_CONFIG, find_stack
 
 # Seconds; longer than a command holds a lock, so that one that is still held was left by one that died.
 _HELD: Final = 120.0
+_REPOSITORY: Final = "json_extract(entry, '$.repository')"
+_EVENT: Final = "json_extract(entry, '$.event_id')"
+_BEGUN: Final = "json_extract(entry, '$.begun_at')"
+_INDEXES: Final = {
+    "change_by_repository": f"{_REPOSITORY}, {_BEGUN}",
+    "change_by_event": _EVENT,
+    "change_by_time": _BEGUN,
+}
+# As many entries as are in memory at once.
+_PART: Final = 500
+# Later than any time.
+_LAST: Final = "9999"
+_ALWAYS: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def journal_path() -> Path:
@@ -41,6 +57,9 @@ class FileJournal:
             "CREATE TABLE IF NOT EXISTS change"
             " (id TEXT PRIMARY KEY, is_done INTEGER NOT NULL, entry TEXT NOT NULL)"
         )
+        # A file of an earlier version gets them, too; what they are of is in its entries.
+        for name, by in _INDEXES.items():
+            self._execute(f"CREATE INDEX IF NOT EXISTS {name} ON change ({by})")
         self._execute(
             "CREATE TABLE IF NOT EXISTS lock"
             " (name TEXT PRIMARY KEY, holder TEXT NOT NULL, held_until REAL NOT NULL)"
@@ -59,6 +78,7 @@ class FileJournal:
             "rule": f"{change.rule.file}:{change.rule.line}",
             "rule_match": change.rule.match,
             "created_by": change.created_by,
+            "before_text": change.before_text,
             "begun_at": change.begun_at.isoformat(),
         }
         before = self.progress(change.id)
@@ -92,6 +112,37 @@ class FileJournal:
         row = self._execute("SELECT entry, is_done FROM change WHERE id = ?", change_id).fetchone()
         return None if row is None else RecordedChange(_change(change_id, json.loads(row[0])), bool(row[1]))
 
+    def changes(self, since: datetime) -> Iterator[RecordedChange]:
+        """Give all changes, newest first."""
+        return self._found("1", (), since)
+
+    def changes_of(self, repository_name: str, since: datetime) -> Iterator[RecordedChange]:
+        """Give the changes of a repository, newest first."""
+        return self._found(f"{_REPOSITORY} = ?", (repository_name,), since)
+
+    def changes_in(self, run: str) -> Iterator[RecordedChange]:
+        """Give the changes of a run, newest first."""
+        # An event's id is the run and the place: what begins with the run and a blank.
+        named = self._found(f"{_EVENT} >= ? AND {_EVENT} < ?", (f"{run} ", f"{run}!"), _ALWAYS)
+        return (recorded for recorded in named if run_of(recorded.change.event_id) == run)
+
+    def _found(self, where: str, values: tuple[str, ...], since: datetime) -> Iterator[RecordedChange]:
+        """Give what a condition finds, in parts that each begin after the last one's end."""
+        statement = (
+            f"SELECT id, entry, is_done, {_BEGUN} AS begun FROM change WHERE {where} AND begun >= ?"  # noqa: S608  # constants of this module
+            " AND (begun, id) < (?, ?) ORDER BY begun DESC, id DESC LIMIT ?"
+        )
+        last: tuple[str, str] = (_LAST, "")
+        while True:
+            rows = self._execute(
+                statement, *values, since.astimezone(UTC).isoformat(), *last, _PART
+            ).fetchall()
+            for row in rows:
+                yield RecordedChange(_change(row[0], json.loads(row[1])), bool(row[2]))
+            if len(rows) < _PART:
+                return
+            last = (rows[-1][3], rows[-1][0])
+
     def finish(self, change_id: str) -> None:
         """Record that a change is made."""
         self._execute("UPDATE change SET is_done = 1 WHERE id = ?", change_id)
@@ -123,16 +174,39 @@ def _change(change_id: str, entry: dict[str, Any]) -> Change:
     return Change(**entry, id=change_id, rule=rule, begun_at=begun_at)
 
 
+@dataclass(frozen=True)
+class Records:
+    """The journal, what it has, and its locks."""
+
+    journal: Journal
+    locks: Locks
+    history: History
+
+
 @contextmanager
 def open_journal(
     session: boto3.session.Session, stack_name: str, region: str, say: Callable[[str], None]
 ) -> Iterator[tuple[Journal, Locks]]:
     """Give the stack's journal and locks, or where none is deployed, those in a file; raises ``AwsError``."""
+    with open_records(session, stack_name, region, say) as records:
+        yield records.journal, records.locks
+
+
+@contextmanager
+def open_records(
+    session: boto3.session.Session, stack_name: str, region: str, say: Callable[[str], None]
+) -> Iterator[Records]:
+    """Give the stack's journal with what it has, or where none is deployed, a file's; raises ``AwsError``."""
     stack = find_stack(session, stack_name, region)
     if stack is not None:
         client = session.client("dynamodb", region_name=region, config=CLIENT_CONFIG)
-        yield DynamoJournal(client, stack.journal_table), DynamoLocks(client, stack.journal_table, utc_now)
+        table = stack.journal_table
+        yield Records(
+            DynamoJournal(client, table),
+            DynamoLocks(client, table, utc_now),
+            DynamoHistory(client, table, utc_now),
+        )
         return
     say(f"no stack {stack_name} in {region}: changes are recorded in {journal_path()}")
     with closing(FileJournal(journal_path())) as file:
-        yield file, file
+        yield Records(file, file, file)

@@ -175,7 +175,7 @@ class AccountReplay:
         with ExitStack() as parts:
             parts.enter_context(_region(about.region))
             stack = self._stack(about.region)
-            ports = wire(_function_settings(stack), about)
+            ports = wire(_function_settings(stack, about), about)
             if stack is None:
                 ports.journal = ports.locks = parts.enter_context(closing(FileJournal(journal_path())))
             else:
@@ -216,9 +216,12 @@ def _decision(decision: str, reason: str, outcome_id: str | None) -> dict[str, A
     return {"decision": decision, "reason": reason, "outcome_id": outcome_id}
 
 
-def _function_settings(stack: DeployedStack | None) -> ImageScanSettings:
-    # Without a stack, neither its bus nor its tables are asked for.
+def _function_settings(stack: DeployedStack | None, about: _About) -> ImageScanSettings:
+    # Without a stack, neither its bus nor its tables are asked for. The credentials are of the event's
+    # account, and of its Region: it is at home there.
     return ImageScanSettings(
+        account=about.account,
+        region=about.region,
         policy_path="",
         metrics_namespace="",
         outcome_bus_name=stack.outcome_bus if stack else "",

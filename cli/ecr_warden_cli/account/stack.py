@@ -45,7 +45,12 @@ def find_stack(session: boto3.session.Session, name: str, region: str) -> Deploy
             if code_of(error) == "ValidationError" and "does not exist" in str(error):
                 return None
             raise
-    physical = {item["LogicalResourceId"]: item.get("PhysicalResourceId", "") for item in resources}
+    # What an emulator of AWS does not know it may list without a name.
+    physical = {
+        item["LogicalResourceId"]: item.get("PhysicalResourceId", "")
+        for item in resources
+        if "LogicalResourceId" in item
+    }
     return DeployedStack(
         outcome_bus=physical["OutcomeBus"],
         journal_table=physical["JournalTable"],

@@ -1,38 +1,89 @@
-"""The registry of a real account in one Region, and its journal, as taking a change back needs them."""
+"""The registries of real accounts, and the journal, as taking changes back and looking at them need them."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from ecr_warden.adapters.aws import translated
+from ecr_warden.adapters.accounts import Accounts
 from ecr_warden.adapters.ecr import EcrRegistry
+from ecr_warden.adapters.ecr_settings import EcrSettings
 from ecr_warden.adapters.ecr_storage import EcrStorage
-from ecr_warden.ports import ImageStorage, Journal, Registry
+from ecr_warden.adapters.ecr_templates import EcrTemplates
 from ecr_warden.domain.places import Place
+from ecr_warden.ports import (
+    History,
+    ImageStorage,
+    Journal,
+    Locks,
+    Registry,
+    RemovableSettings,
+    TemplatesRegistry,
+)
 from ecr_warden.wiring import utc_now
-from ecr_warden_cli.account.journal import open_journal
+from ecr_warden_cli.account.journal import open_records
 from ecr_warden_cli.account.stack import CLIENT_CONFIG, account_of, open_session
+
+if TYPE_CHECKING:
+    from mypy_boto3_ecr import ECRClient
+
+
+@dataclass(frozen=True)
+class OneRegistry:
+    """A registry in which changes are taken back."""
+
+    registry: Registry
+    storage: ImageStorage
+    settings: RemovableSettings
+    templates: TemplatesRegistry
 
 
 @dataclass(frozen=True)
 class UndoAccount:
-    """Where changes are taken back, and through what."""
+    """Whose credentials are used, the journal, and the registries that they reach."""
 
     place: Place
-    registry: Registry
-    storage: ImageStorage
+    accounts: Accounts
     journal: Journal
+    locks: Locks
+    history: History
+    has_role: bool = False
     now: Callable[[], datetime] = utc_now
+    pause: Callable[[float], None] = time.sleep
+    _known: dict[Place, OneRegistry] = field(default_factory=dict)
+
+    def at(self, place: Place) -> OneRegistry | None:
+        """Give a registry; other accounts are reached by a role alone, own ones in every Region."""
+        if place.account != self.place.account and not self.has_role:
+            return None
+        if place not in self._known:
+            client: ECRClient = self.accounts.client("ecr", place)
+            named = {"account": place.account, "region": place.region}
+            self._known[place] = OneRegistry(
+                EcrRegistry(client, **named),
+                EcrStorage(client),
+                EcrSettings(client, **named),
+                EcrTemplates(client),
+            )
+        return self._known[place]
 
 
 @contextmanager
-def open_account(region: str | None, stack_name: str, say: Callable[[str], None]) -> Iterator[UndoAccount]:
-    """Open the account in a Region, or else in the session's; raises ``NoRegionError`` and ``AwsError``."""
+def open_account(
+    region: str | None,
+    stack_name: str,
+    say: Callable[[str], None],
+    *,
+    role_name: str | None = None,
+    external_id: str | None = None,
+) -> Iterator[UndoAccount]:
+    """Open the stack's Region, or else the session's; raises ``NoRegionError`` and ``AwsError``."""
     session, region = open_session(region)
     place = Place(account_of(session), region)
-    with translated(f"opening ECR in {region}"):
-        client = session.client("ecr", region_name=region, config=CLIENT_CONFIG)
-    registry = EcrRegistry(client, account=place.account, region=region)
-    with open_journal(session, stack_name, region, say) as (journal, _):
-        yield UndoAccount(place, registry, EcrStorage(client), journal)
+    accounts = Accounts(place, role_name, external_id, session, CLIENT_CONFIG)
+    with open_records(session, stack_name, region, say) as records:
+        yield UndoAccount(
+            place, accounts, records.journal, records.locks, records.history, has_role=bool(role_name)
+        )

@@ -13,6 +13,7 @@ from ecr_warden_cli.commands.showing import console, show_caused
 
 if TYPE_CHECKING:
     from ecr_warden_cli.demo.day import Shown
+    from ecr_warden_cli.demo.sweep import Sweep
 
 
 @click.command()
@@ -51,11 +52,33 @@ def demo(*, as_json: bool) -> None:
             {"title": step.title, "problems": step.problems, **step.caused.as_json()} for step in shown
         ]
         click.echo(
-            json.dumps({"steps": steps_as_json, "ok": not any(s.problems for s in shown)}, default=str)
+            json.dumps(
+                {
+                    "steps": steps_as_json,
+                    "ok": not any(s.problems for s in shown),
+                    "report": steps.sweep.report,
+                },
+                default=str,
+            )
         )
     else:
+        _sweep(out, steps.sweep)
         _summary(out, shown)
     raise SystemExit(int(any(step.problems for step in shown)))
+
+
+def _sweep(out: Console, sweep: "Sweep") -> None:
+    """Show how the swept repositories were, how they are, and where the report is."""
+    table = Table(title="The swept registry", title_justify="left", show_edge=False, pad_edge=False)
+    table.add_column("repositories")
+    for column in ("before", "after"):
+        table.add_column(column, justify="right")
+    before, after = sweep.before(), sweep.after()
+    for state in dict.fromkeys((*before, *after)):
+        table.add_row(state.value, str(before[state]), str(after[state]))
+    out.print()
+    out.print(table)
+    out.print(f"The report: {sweep.report}", soft_wrap=True)
 
 
 def _summary(out: Console, shown: list["Shown"]) -> None:

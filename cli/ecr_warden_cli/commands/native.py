@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import click
 
+from ecr_warden.domain.runs import event_id_of
 from ecr_warden.domain.settings.native import NativeChange, NativePlan
 from ecr_warden.use_cases.apply_native import NativeResult, Status, apply_native
 from ecr_warden.use_cases.plan_native import plan_native
@@ -137,8 +138,12 @@ def _account(region: str | None) -> "NativeAccount":
 def _applied(planned: NativePlan, account: "NativeAccount", stack_name: str) -> tuple[NativeResult, ...]:
     if not planned.changes:
         return ()
+    run = f"native-{uuid4()}"
+    # Its changes are found, and taken back, by it.
+    click.echo(f"run {run}", err=True)
     with account.writing(stack_name, lambda text: click.echo(text, err=True)) as ports:
-        return apply_native(planned.changes, account.place, event_id=f"native-{uuid4()}", ports=ports)
+        event_id = event_id_of(run, account.place)
+        return apply_native(planned.changes, account.place, event_id=event_id, ports=ports)
 
 
 def _show(lines: Iterable[Line]) -> None:

@@ -11,6 +11,7 @@ from ecr_warden_cli.demo.pushes import Pushes
 from ecr_warden_cli.demo.registry import RegistryEvents
 from ecr_warden_cli.demo.scans import Scans
 from ecr_warden_cli.demo.scene import Scene
+from ecr_warden_cli.demo.sweep import Sweep
 from ecr_warden_cli.demo.telling import Telling
 from ecr_warden_cli.local.aws import DEFAULT_ACCOUNT, DEFAULT_REGION, LocalAws
 
@@ -33,7 +34,15 @@ class Demo:
         self._aws = aws
         self._stack = aws.stack(DEFAULT_ACCOUNT, DEFAULT_REGION)
         scene = Scene(aws)
-        chapters = (Pushes(scene), Creations(scene), Scans(scene), RegistryEvents(scene), Telling(scene))
+        self.sweep = Sweep(scene)
+        chapters = (
+            Pushes(scene),
+            Creations(scene),
+            Scans(scene),
+            RegistryEvents(scene),
+            Telling(scene),
+            self.sweep,
+        )
         self.steps = tuple(step for chapter in chapters for step in chapter.steps)
 
     def run(self) -> Iterator[Shown]:

@@ -26,6 +26,7 @@ from ecr_warden_cli.local.inspector_double import faithful_inspector
 from ecr_warden_cli.local.people import People, people, subscribe
 from ecr_warden_cli.local.seeding import make, note
 from ecr_warden_cli.local.stack import LocalStack, deploy
+from ecr_warden_cli.local.step_functions import Run, execute, faithful_step_functions
 from ecr_warden_cli.local.subjects import Subject, subjects_of
 from ecr_warden_cli.local.template import Template, load_template
 from ecr_warden_cli.local.topics import read_topics
@@ -108,6 +109,13 @@ class LocalAws:
             act()
         self.broker.drain()
         return self._caused(stack)
+
+    def sweep(self, stack: LocalStack, name: str) -> Run:
+        """Run the stack's sweep to its end, and let the functions react to what it told."""
+        with self.acting_in(stack.account):
+            run = execute(stack, "SweepStateMachine", name)
+        self.broker.drain()
+        return run
 
     def react_if_anything_came(self, stack: LocalStack) -> Caused | None:
         """Let the functions react to what came since the last time; ``None`` if nothing did."""
@@ -195,7 +203,7 @@ def local_aws(policy: Policy, *, template: Template | None = None) -> Iterator[L
     with ExitStack() as parts:
         parts.enter_context(_clean_environment({}))
         parts.enter_context(faithful_inspector())
-        parts.enter_context(mock_aws())
+        parts.enter_context(mock_aws(config={"stepfunctions": {"execute_state_machine": True}}))
         yield _assemble(parts, policy, template or load_template())
 
 
@@ -232,6 +240,7 @@ def _assemble(parts: ExitStack, policy: Policy, template: Template) -> LocalAws:
     compiled.write_bytes(encode_policy(policy))
     broker = Broker()
     parts.enter_context(broker.listening())
+    parts.enter_context(faithful_step_functions(broker))
     parts.enter_context(faithful_ecr(broker.emit))
     heard = parts.enter_context(people(broker.clock))
     return LocalAws(template, policy, compiled, broker, heard)

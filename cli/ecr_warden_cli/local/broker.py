@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from threading import Lock
 from typing import Any, Final
 from unittest.mock import patch
 
@@ -100,6 +101,7 @@ class Broker:
         self._waiting: deque[tuple[LocalStack, LocalFunction, Event]] = deque()
         self._queues = Queues(self.clock)
         self._is_draining = False
+        self._calling = Lock()
         self.trace = Trace()
 
     def add(self, stack: LocalStack) -> None:
@@ -133,10 +135,14 @@ class Broker:
             }
         )
 
-    def put(self, event: Event, bus: str = "default") -> None:
-        """Send an event, as it is, through the rules of a bus of its account and Region."""
+    def put(self, event: Event, bus: str = "default", to: LocalStack | None = None) -> None:
+        """Send an event, as it is, through the rules of a bus of its account and Region, or of a stack's.
+
+        A rule of another account or Region forwards an event so.
+        """
         self._note(event)
-        backend = events_backends[event["account"]][event["region"]]
+        account, region = (event["account"], event["region"]) if to is None else (to.account, to.region)
+        backend = events_backends[account][region]
         for rule in list(backend.describe_event_bus(bus).rules.values()):
             self._through(rule, event)
 
@@ -176,6 +182,22 @@ class Broker:
         if queue is not None and stack is not None:
             attributes = {"RULE_ARN": rule.arn, "ERROR_MESSAGE": str(error)}
             self._queues.send(stack, queue, json.dumps(event), attributes=attributes)
+
+    def call(self, account: str, region: str, name: str, event: Event) -> Invocation:
+        """Run a function as a state machine does, that waits for its answer; one at a time."""
+        stack = self._stacks.get((account, region))
+        if stack is None:
+            raise LocalAwsError(f"{name}: no stack of the product is in {region}")
+        # A function runs in this process's environment, which there is one of.
+        with self._calling:
+            # What it sends is what came of the call.
+            before, self._is_draining = self._is_draining, True
+            try:
+                tried = self._try(stack.function_of(name), event)
+            finally:
+                self._is_draining = before
+            self.trace.invocations.append(tried)
+        return tried
 
     def drain(self) -> None:
         """Run functions until no event and no message is left, or raise ``LocalAwsError`` if some always is.

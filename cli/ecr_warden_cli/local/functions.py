@@ -38,6 +38,8 @@ class LocalFunction:
         How often Lambda tries an asynchronous event again.
     dead_letters
         The ARN of the queue that gets the events that failed.
+    timeout
+        Seconds for which it may run.
 
     """
 
@@ -46,6 +48,7 @@ class LocalFunction:
     environment: Mapping[str, str]
     retries: int = 2
     dead_letters: str | None = None
+    timeout: int = 60
     complaints: list[str] = field(default_factory=list)
     _handler: Handler | None = field(default=None, repr=False)
     _client: Callable[[str], Any] = field(default_factory=lambda: cache(aws.client.__wrapped__), repr=False)
@@ -59,7 +62,12 @@ class LocalFunction:
             printed = io.StringIO()
             # In Lambda, what a handler prints goes to the log: metrics, above all.
             with contextlib.redirect_stdout(printed):
-                answer = self._handler(event, SimpleNamespace(aws_request_id=str(uuid.uuid4())))
+                context = SimpleNamespace(
+                    aws_request_id=str(uuid.uuid4()),
+                    # Time does not go on in here.
+                    get_remaining_time_in_millis=lambda: self.timeout * 1000,
+                )
+                answer = self._handler(event, context)
             for line in printed.getvalue().splitlines():
                 logger.debug("%s printed %s", self.name, line)
             return answer

@@ -1,6 +1,7 @@
 """One stack of the template in moto, for one account and Region."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,16 +21,23 @@ STACK_NAME: Final = "ecr-warden"
 
 # What is left out of moto's stack, each with why nothing here depends on moto's having it.
 NOT_SIMULATED: Final = {
+    "AWS::Scheduler::Schedule": "the local AWS starts nothing by the clock; tests/template asserts it",
+    "AWS::S3::BucketPolicy": "moto does not judge bucket policies; tests/template asserts it",
     "AWS::CloudWatch::Alarm": "nothing here computes metrics; tests/template asserts the alarms",
     "AWS::SQS::QueuePolicy": "moto does not judge queue policies; tests/template asserts them",
     "AWS::SNS::TopicPolicy": "moto does not judge topic policies; tests/template asserts them",
     "AWS::SNS::Subscription": "the template's are e-mail addresses; the local AWS subscribes its own queue",
     "AWS::Lambda::Permission": "functions run in this process; tests/template asserts who may invoke them",
     "AWS::Lambda::LayerVersion": "functions run the checkout's code; `make e2e` uses the layers",
+    "AWS::Events::EventBusPolicy": "events are put by this process; tests/template asserts who else may",
     # These two are carried out here, not by moto.
     "AWS::Lambda::EventInvokeConfig": "LocalFunction.retries",
     "AWS::Lambda::EventSourceMapping": "QueueReader",
 }
+
+
+_PLACEHOLDER: Final = re.compile(r"\$\{(\w+)\}")
+_PERCENTAGE: Final = re.compile(r'("ToleratedFailurePercentage": *[0-9]+)\b')
 
 
 @dataclass(frozen=True)
@@ -120,7 +128,7 @@ def _for_moto(template: Template) -> dict[str, Any]:
             continue
         if resource["Type"] not in get_model_map():
             raise LocalAwsError(f"{name}: moto has no {resource['Type']}: add it to NOT_SIMULATED, with why")
-        kept[name] = _function_for_moto(resource) if resource["Type"] == "AWS::Lambda::Function" else resource
+        kept[name] = _FOR_MOTO.get(resource["Type"], _as_it_is)(resource)
     return {**template.document, "Resources": kept}
 
 
@@ -128,6 +136,43 @@ def _function_for_moto(resource: Resource) -> Resource:
     # moto wants to read the code, which here is run from the checkout.
     properties = {key: value for key, value in resource["Properties"].items() if key != "Layers"}
     return {**resource, "Properties": {**properties, "Code": {"ZipFile": "#"}}}
+
+
+def _bucket_for_moto(resource: Resource) -> Resource:
+    # moto has it in an API of its own, and takes other names for it here.
+    return {**resource, "Properties": {}}
+
+
+def _state_machine_for_moto(resource: Resource) -> Resource:
+    """Put what stands for resources into the definition, which moto does not."""
+    properties = dict(resource["Properties"])
+    known = properties.pop("DefinitionSubstitutions", {})
+    # Names are in odd places. By Fn::Join: moto's Fn::Sub takes "$$" for "$".
+    parts = _PLACEHOLDER.split(_text_of(properties["DefinitionString"]))
+    properties["DefinitionString"] = {
+        "Fn::Join": ["", [known[part] if odd % 2 else part for odd, part in enumerate(parts)]]
+    }
+    return {**resource, "Properties": properties}
+
+
+def _text_of(definition: Any) -> str:  # noqa: ANN401  # as the translator gives it
+    """Give a definition that the translator cut into lines."""
+    match definition:
+        case {"Fn::Join": [str(between), list(lines)]}:
+            # moto's grammar knows a whole number only as a count.
+            return _PERCENTAGE.sub(r"\1.0", between.join(lines))
+    raise LocalAwsError("the translator gives a state machine's definition in a way that is not known here")
+
+
+def _as_it_is(resource: Resource) -> Resource:
+    return resource
+
+
+_FOR_MOTO: Final = {
+    "AWS::Lambda::Function": _function_for_moto,
+    "AWS::S3::Bucket": _bucket_for_moto,
+    "AWS::StepFunctions::StateMachine": _state_machine_for_moto,
+}
 
 
 def _physical_ids(account: str, region: str) -> dict[str, str]:
@@ -158,12 +203,17 @@ def _function(
         name=name,
         code=template.code[name],
         environment={
-            **configuration.get("Environment", {}).get("Variables", {}),
+            # moto leaves a parameter's number a number.
+            **{
+                key: str(value)
+                for key, value in configuration.get("Environment", {}).get("Variables", {}).items()
+            },
             "AWS_REGION": stack.region,
             "AWS_DEFAULT_REGION": stack.region,
             "AWS_LAMBDA_FUNCTION_NAME": stack.physical[name],
             **variables,
         },
+        timeout=int(resource["Properties"].get("Timeout", 3)),
         retries=int(invoke.get("MaximumRetryAttempts", 2)),
         dead_letters=stack.arn(logical_id(dead_letters)) if dead_letters else None,
     )

@@ -71,6 +71,9 @@ def load_template(path: Path = ROOT / "template.yaml") -> Template:
             if key in properties:
                 # The translator takes only what is packaged already.
                 properties[key] = "s3://bucket/key"
+        if "DefinitionUri" in properties:
+            definition = path.parent / properties.pop("DefinitionUri")
+            properties["Definition"] = yaml_parse(definition.read_text(encoding="utf-8"))
     with _any_region():
         return Template(transform(source, {}, _NoManagedPolicies()), code)
 

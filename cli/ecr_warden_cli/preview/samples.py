@@ -363,6 +363,15 @@ _LIFECYCLE_RAN: Final = _outcome(
     rule=None,
 )
 
+_RUN: Final = "sweep-2026-11-24"
+_IN_USE: Final = _setting(
+    "tags",
+    SettingStatus.VIOLATION,
+    "1 tag against the rule: latest (sha256:1cace243f5a2), it is or may be in use: service "
+    "arn:aws:ecs:eu-west-1:123456789012:service/shop/web",
+    _TAGS,
+    "Push the image again under a tag that is allowed: semver, git-sha, release-*",
+)
 _DRIFT: Final = (
     _setting(
         "tag_mutability",
@@ -370,40 +379,48 @@ _DRIFT: Final = (
         "tag mutability MUTABLE → IMMUTABLE_WITH_EXCLUSION (except cache-*)",
         _MUTABILITY,
     ),
-    _setting(
-        "lifecycle",
-        SettingStatus.KEPT,
-        "it has a lifecycle policy of its own, and the rule does not say override: true",
-        _LIFECYCLE,
-    ),
+    _IN_USE,
+)
+_UNDO_DRIFT: Final = change_id(
+    event_id=f"{_RUN} {_ACCOUNT}/{_REGION}", repository="shop/web", setting="tag_mutability"
 )
 _DRIFT_FOUND: Final = _outcome(
     OutcomeKind.DRIFT_FOUND,
     11,
     repository="shop/web",
-    severity=Severity.LOW,
-    decision="configured",
+    severity=Severity.MEDIUM,
+    decision="violation",
     action="configure",
     changed=True,
-    reason=f"Changed: {_DRIFT[0].what}. Left as it is: {_DRIFT[1].what}.",
-    next_step="Nothing is left to do. Another value that its owners set later is left alone.",
-    rule=_MUTABILITY,
+    reason=f"Not as the policy wants it: {_IN_USE.what}. Changed: {_DRIFT[0].what}.",
+    next_step=(
+        f"{_IN_USE.next_step}. `ecr-warden undo {_UNDO_DRIFT}` takes it back; the next sweep changes it "
+        "again, unless the policy says otherwise by then or the repository is exempt."
+    ),
+    rule=_TAGS,
     settings=_DRIFT,
-    change_ids=(change_id(event_id="drift", repository="shop/web", setting="tag_mutability"),),
+    change_ids=(_UNDO_DRIFT,),
     owner="storefront",
 )
 
 _SWEEP_FINISHED: Final = _outcome(
     OutcomeKind.SWEEP_FINISHED,
     12,
-    repository="shop/**",
-    severity=Severity.INFO,
-    decision="finished",
+    repository="*",
+    severity=Severity.HIGH,
+    decision="partial",
+    changed=True,
     reason=(
-        "412 repositories were compared with the policy: 403 are as it wants them, 7 were mended, and 2 need "
-        "somebody, as other messages say."
+        "412 repositories were compared with the policy in 2 registries. Of their settings and tags: 1,630 "
+        "as the policy wants it, 9 otherwise, 2 for somebody to act on, 7 left as somebody chose. Changes: 8 "
+        "made, 1 left, as something uses it or it is exempt. Not looked at: the registry in "
+        "222222222222/eu-west-1: assuming the role ecr-warden-member: AccessDenied."
     ),
-    next_step="Nothing is left to do.",
+    next_step=(
+        "Mend what keeps it from being looked at; the next sweep looks at everything again. The report: "
+        "https://eu-west-1.console.aws.amazon.com/s3/object/ecr-warden-reports?region=eu-west-1&prefix="
+        f"runs/{_RUN}/report.html `ecr-warden undo --run {_RUN}` takes the changes of this run back."
+    ),
     rule=None,
 )
 

@@ -13,7 +13,9 @@ Simulated here, after the API's model and AWS's documentation:
   PutReplicationConfiguration, the registry's scanning configuration; repository creation templates;
 - replication backfills, lifecycle previews, storage classes;
 - DescribeImageScanFindings of basic scans and of Inspector's, StartImageScan, and the events of scans and
-  findings. DescribeImages says nothing of scans, as ECR has it since Clair's scans ended.
+  findings. DescribeImages has the summary of Inspector's scans, and says nothing of basic ones, as ECR has it
+  since Clair's ended;
+- GetResources of the Resource Groups Tagging API, of repositories that have tags.
 
 Not simulated: layers that are missing, the rates of calls, quotas on repositories and templates,
 replication, lifecycle runs, pull-through caches, KMS keys and roles that are not there, the waiting between
@@ -47,6 +49,7 @@ from moto.core.responses import ActionResult
 from moto.ecr import models
 from moto.ecr.models import ECRBackend
 from moto.ecr.responses import ECRResponse
+from moto.resourcegroupstaggingapi.models import ResourceGroupsTaggingAPIBackend
 
 from ecr_warden_cli.local.ecr_double import (
     backfill,
@@ -57,9 +60,10 @@ from ecr_warden_cli.local.ecr_double import (
     repositories,
     scans,
     storage,
+    tagging,
     templates,
 )
-from ecr_warden_cli.local.ecr_double.api import Emit, Handler, repository_of
+from ecr_warden_cli.local.ecr_double.api import Emit, Handler, make_tokens_stale, repository_of
 from ecr_warden_cli.local.ecr_double.backfill import end_backfill
 from ecr_warden_cli.local.ecr_double.events import recorded
 from ecr_warden_cli.local.ecr_double.findings import Finding, Generated, basic_finding, enhanced_finding
@@ -97,6 +101,7 @@ __all__ = [
     "find_image",
     "is_immutable",
     "make_repository",
+    "make_tokens_stale",
     "note_finding",
     "note_scan",
     "note_status",
@@ -155,6 +160,10 @@ def faithful_ecr(emit: Emit) -> Iterator[None]:
         patches.enter_context(patch.object(models, "ECR_REPOSITORY_NAME_PATTERN", name_pattern))
         matches = registry.matches_scanning_filter
         patches.enter_context(patch.object(ECRBackend, "_match_repository_filter", matches))
+        listing = tagging.with_repositories(ResourceGroupsTaggingAPIBackend._get_resources_generator)  # noqa: SLF001  # moto has no other place where all resources come together
+        patches.enter_context(
+            patch.object(ResourceGroupsTaggingAPIBackend, "_get_resources_generator", listing)
+        )
         for name, handler in operations.items():
             patches.enter_context(
                 patch.object(ECRResponse, xform_name(name), _answering(handler), create=True)

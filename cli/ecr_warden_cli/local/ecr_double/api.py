@@ -35,6 +35,8 @@ Parameters: TypeAlias = dict[str, Any]
 Handler: TypeAlias = Callable[[ECRBackend, Parameters], Any]
 
 _PAGE: Final = 100
+# The number that tokens have which are taken; those of a lower one are stale.
+_issue: Final = [0]
 _Item = TypeVar("_Item")
 
 
@@ -90,18 +92,24 @@ def page(
     return items[start:end], {"nextToken": _token(end, asked)} if end < len(items) else {}
 
 
+def make_tokens_stale() -> None:
+    """Let no page's token be taken any more that was given until now."""
+    _issue[0] += 1
+
+
 def _token(start: int, asked: Parameters) -> str:
-    return base64.urlsafe_b64encode(json.dumps([start, asked], sort_keys=True).encode()).decode()
+    said = json.dumps([_issue[0], start, asked], sort_keys=True)
+    return base64.urlsafe_b64encode(said.encode()).decode()
 
 
 def _start(token: str | None, asked: Parameters) -> int:
-    """Read a token; one of another call, or of nobody's, is refused."""
+    """Read a token; one that is stale, of another call, or of nobody's, is refused."""
     if token is None:
         return 0
     try:
-        start, of = json.loads(base64.urlsafe_b64decode(token.encode()))
+        issue, start, of = json.loads(base64.urlsafe_b64decode(token.encode()))
     except (TypeError, ValueError):
-        start, of = None, None
-    if not isinstance(start, int) or of != asked:
+        issue, start, of = None, None, None
+    if not isinstance(start, int) or issue != _issue[0] or of != asked:
         raise invalid("nextToken", "Invalid token")
     return start

@@ -100,14 +100,16 @@ def _summary(results: list[dict[str, Any]]) -> dict[str, Any]:
 def evaluate(repository: Repository, rules: Iterable[Rule], at: datetime) -> list[Marked]:
     """Give each image that a policy takes, with the rule that takes it, by priority and then by age."""
     images = [image for image in repository.images if subject(image.image_manifest) is None]
-    kept = {digest for image in repository.images for digest in children(image.image_manifest)}
+    # An index that was archived keeps its images no longer.
+    indexes = [image for image in repository.images if not is_archived(image)]
+    kept = {digest for image in indexes for digest in children(image.image_manifest)}
     marked: list[Marked] = []
     # An image that a rule's tags match is no rule's of a lower priority, even where the first keeps it.
     claimed: set[str] = set()
     for rule in sorted(rules, key=lambda rule: int(rule["rulePriority"])):
         mine = [image for image in images if _selects(rule["selection"], image)]
         # Those that a rule of higher priority has are counted as if they were still there.
-        taken = _over(rule["selection"], sorted(mine, key=_age_from), at)
+        taken = _over(rule["selection"], sorted(mine, key=_order), at)
         marked += [Marked(image, rule) for image in taken if image.image_digest not in claimed | kept]
         claimed |= {image.image_digest for image in mine}
     return marked
@@ -147,9 +149,17 @@ def _age_from(image: Image) -> datetime:
     return storage_of(image).activated_at or datetime.fromtimestamp(image.image_pushed_at, UTC)
 
 
+def _order(image: Image) -> tuple[datetime, str]:
+    # Which of two images of the same time is the older ECR does not say; here it does not hang on chance.
+    return _age_from(image), image.image_digest
+
+
 def _pulled(image: Image) -> datetime:
     # An image that nobody pulled counts from its push or its restoring; one restored after its last pull too.
-    return max(storage_of(image).pulled_at or _LEAST, _age_from(image))
+    storage = storage_of(image)
+    if storage.pulled_at is None or storage.pulled_at < (storage.activated_at or _LEAST):
+        return _age_from(image)
+    return storage.pulled_at
 
 
 def _archived(image: Image) -> datetime:

@@ -11,6 +11,7 @@ from moto.ecr.models import ECRBackend, Image
 from ecr_warden_cli.local.ecr_double.api import Parameters, named, page, refuse_pages_of
 from ecr_warden_cli.local.ecr_double.events import media_types
 from ecr_warden_cli.local.ecr_double.manifests import parsed, subject
+from ecr_warden_cli.local.ecr_double.scans import summary
 from ecr_warden_cli.local.ecr_double.storage import storage_of, the_image
 
 
@@ -63,6 +64,7 @@ def _detail(image: Image) -> dict[str, Any]:
         "imageStatus": storage.status,
         "lastArchivedAt": storage.archived_at,
         "lastActivatedAt": storage.activated_at,
+        **summary(image),
     }
     return {name: value for name, value in detail.items() if value is not None}
 

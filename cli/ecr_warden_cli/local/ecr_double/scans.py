@@ -255,6 +255,23 @@ def describe_image_scan_findings(backend: ECRBackend, parameters: Parameters) ->
     }
 
 
+def summary(image: Image) -> dict[str, Any]:
+    """Give what DescribeImages says of an image's scan: nothing of a basic one, which is not Clair's."""
+    scan = scan_of(image)
+    if scan is None or not scan.is_enhanced:
+        return {}
+    if is_archived(image):
+        return {"imageScanStatus": {"status": _ARCHIVED}}
+    if scan.is_awaited or not scan.has_findings:
+        return {"imageScanStatus": _status(scan)}
+    found = {
+        "imageScanCompletedAt": scan.completed_at,
+        "vulnerabilitySourceUpdatedAt": scan.source_updated_at,
+        "findingSeverityCounts": scan.counts,
+    }
+    return {"imageScanStatus": _status(scan), "imageScanFindingsSummary": found}
+
+
 def _found(
     backend: ECRBackend, image: Image, scan: Scan, parameters: Parameters
 ) -> tuple[dict[str, Any], dict[str, str]]:

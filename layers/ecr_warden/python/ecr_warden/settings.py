@@ -1,15 +1,21 @@
 """The functions' settings: the environment is read here, once, at the cold start."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from typing import Final, Self
 
+from ecr_warden.domain.places import Place
 from ecr_warden.errors import SettingsError
 
 _VARIABLES: Final = {
     "policy_path": "ECR_WARDEN_POLICY_PATH",
     "metrics_namespace": "ECR_WARDEN_METRICS_NAMESPACE",
     "outcome_bus_name": "ECR_WARDEN_OUTCOME_BUS_NAME",
+    "account": "ECR_WARDEN_ACCOUNT_ID",
+    # Lambda itself sets it.
+    "region": "AWS_REGION",
+    "member_role_name": "ECR_WARDEN_MEMBER_ROLE_NAME",
+    "external_id": "ECR_WARDEN_EXTERNAL_ID",
     "journal_table_name": "ECR_WARDEN_JOURNAL_TABLE_NAME",
     "scan_table_name": "ECR_WARDEN_SCAN_TABLE_NAME",
     "creation_queue_url": "ECR_WARDEN_CREATION_QUEUE_URL",
@@ -20,6 +26,14 @@ _VARIABLES: Final = {
     "notify_queue_url": "ECR_WARDEN_NOTIFY_QUEUE_URL",
     "dead_letter_queue_url": "ECR_WARDEN_NOTIFY_DEAD_LETTER_QUEUE_URL",
     "log_group_name": "ECR_WARDEN_LOG_GROUP_NAME",
+    "report_bucket_name": "ECR_WARDEN_REPORT_BUCKET_NAME",
+    "sweep_accounts": "ECR_WARDEN_SWEEP_ACCOUNTS",
+    "sweep_organizational_units": "ECR_WARDEN_SWEEP_ORGANIZATIONAL_UNITS",
+    "sweep_regions": "ECR_WARDEN_SWEEP_REGIONS",
+    "sweep_places_at_once": "ECR_WARDEN_SWEEP_PLACES_AT_ONCE",
+    "sweep_batches_at_once": "ECR_WARDEN_SWEEP_BATCHES_AT_ONCE",
+    "sweep_batch_size": "ECR_WARDEN_SWEEP_BATCH_SIZE",
+    "sweep_tolerated_failure_percentage": "ECR_WARDEN_SWEEP_TOLERATED_FAILURE_PERCENTAGE",
 }
 
 
@@ -33,7 +47,14 @@ class _Settings:
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> Self:
         """Read the settings, or raise ``SettingsError`` with the name of what is missing."""
-        return cls(**{field.name: _required(environment, _VARIABLES[field.name]) for field in fields(cls)})
+        return cls(
+            **{
+                field.name: _required(environment, _VARIABLES[field.name])
+                if field.default is MISSING
+                else environment.get(_VARIABLES[field.name], field.default)
+                for field in fields(cls)
+            }
+        )
 
 
 @dataclass(frozen=True)
@@ -43,11 +64,31 @@ class TellingSettings(_Settings):
     outcome_bus_name: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ActingSettings(TellingSettings):
-    """What the environment of every function says that changes anything."""
+    """What the environment of every function says that changes anything.
 
+    Attributes
+    ----------
+    account, region
+        The function's own.
+    member_role_name
+        The role by which other accounts and Regions are acted in; empty where there is one only.
+    external_id
+        What that role's trust asks for; empty where it asks for nothing.
+
+    """
+
+    account: str
+    region: str
+    member_role_name: str = ""
+    external_id: str = ""
     journal_table_name: str
+
+    @property
+    def home(self) -> Place:
+        """The function's own account and Region."""
+        return Place(self.account, self.region)
 
 
 class ImageActionSettings(ActingSettings):
@@ -72,6 +113,76 @@ class RepositoryCreatedSettings(ActingSettings):
     creation_queue_url: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class SweepPlacesSettings(_Settings):
+    """What SweepPlacesFunction's environment says; the lists are of words with commas between them.
+
+    Attributes
+    ----------
+    account, region
+        The function's own.
+    sweep_accounts, sweep_organizational_units
+        What is swept; without either, the own account.
+    sweep_regions
+        In which Regions; without any, the own one.
+
+    """
+
+    account: str
+    region: str
+    report_bucket_name: str
+    sweep_places_at_once: str
+    sweep_batches_at_once: str
+    sweep_tolerated_failure_percentage: str
+    sweep_accounts: str = ""
+    sweep_organizational_units: str = ""
+    sweep_regions: str = ""
+
+    @property
+    def home(self) -> Place:
+        """The function's own account and Region."""
+        return Place(self.account, self.region)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepListSettings(_Settings):
+    """What SweepListFunction's environment says; ``ActingSettings`` says what is alike."""
+
+    account: str
+    region: str
+    report_bucket_name: str
+    sweep_batch_size: str
+    member_role_name: str = ""
+    external_id: str = ""
+
+    @property
+    def home(self) -> Place:
+        """The function's own account and Region."""
+        return Place(self.account, self.region)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepBatchSettings(ActingSettings):
+    """What SweepBatchFunction's environment says."""
+
+    report_bucket_name: str
+    scan_table_name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepFinishSettings(TellingSettings):
+    """What SweepFinishFunction's environment says."""
+
+    account: str
+    region: str
+    report_bucket_name: str
+
+    @property
+    def home(self) -> Place:
+        """The function's own account and Region."""
+        return Place(self.account, self.region)
+
+
 @dataclass(frozen=True)
 class NotifySettings(_Settings):
     """What NotifyFunction's environment says."""
@@ -83,6 +194,19 @@ class NotifySettings(_Settings):
     notify_queue_url: str
     dead_letter_queue_url: str
     log_group_name: str
+
+
+def words(text: str) -> tuple[str, ...]:
+    """Give the words of a list with commas between them, each once."""
+    return tuple(dict.fromkeys(word for part in text.split(",") if (word := part.strip())))
+
+
+def number(value: str, name: str) -> int:
+    """Give a setting's number, or raise ``SettingsError``."""
+    try:
+        return int(value)
+    except ValueError as error:
+        raise SettingsError(f"{_VARIABLES[name]} is {value!r}: it must be a whole number") from error
 
 
 def _required(environment: Mapping[str, str], name: str) -> str:

@@ -4,9 +4,10 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache, cached_property, partial
-from typing import TYPE_CHECKING, Protocol, assert_never
+from typing import TYPE_CHECKING, Any, Protocol, assert_never
 
 from ecr_warden.adapters.metrics import CloudWatchMetrics
+from ecr_warden.domain.places import Place
 from ecr_warden.domain.policy import Channel as ChannelOfPolicy
 from ecr_warden.domain.policy import ChannelType
 from ecr_warden.ports import (
@@ -27,6 +28,7 @@ from ecr_warden.settings import ActingSettings, ImageScanSettings, NotifySetting
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
 
+    from ecr_warden.adapters.accounts import Accounts
     from ecr_warden.adapters.secrets import SecretsManager
     from ecr_warden.adapters.source_queue import SourceQueue
     from ecr_warden.use_cases.tell import TellPorts
@@ -79,8 +81,20 @@ class RegistryEventPorts(_TellingPorts):
     """What RegistryEventFunction acts through."""
 
 
+@cache
+def _accounts(home: Place, role_name: str, external_id: str) -> "Accounts":
+    """Give the other accounts; their credentials and clients are kept from one event to the next."""
+    from ecr_warden.adapters.accounts import Accounts
+
+    return Accounts(home, role_name, external_id)
+
+
 class _ActingPorts(_TellingPorts):
-    """What every function that acts on a registry has, for one event's account and Region."""
+    """What every function that acts on a registry has, for one event's account and Region.
+
+    The record of changes, locks, what is remembered and the bus of outcomes are the function's own, wherever
+    the registry is.
+    """
 
     now: Callable[[], datetime] = staticmethod(utc_now)
     pause: Callable[[float], None] = staticmethod(time.sleep)
@@ -88,8 +102,26 @@ class _ActingPorts(_TellingPorts):
     def __init__(self, settings: ActingSettings, event: _FromAnAccount) -> None:
         super().__init__(settings)
         self._journal_table_name = settings.journal_table_name
-        self._account = event.account
-        self._region = event.region
+        self._acting = settings
+        self._place = Place(event.account, event.region)
+
+    @cached_property
+    def _client(self) -> Callable[[str], Any]:
+        """What gives the clients of the event's account and Region.
+
+        An event that another account or Region forwarded is of a registry there: the function's own clients
+        would act on a repository of the same name here.
+        """
+        if self._place == self._acting.home:
+            from ecr_warden.adapters.aws import client
+
+            return client
+        from ecr_warden.adapters.accounts import no_member_role
+
+        if not self._acting.member_role_name:
+            raise no_member_role(self._place)
+        accounts = _accounts(self._acting.home, self._acting.member_role_name, self._acting.external_id)
+        return partial(accounts.client, place=self._place)
 
     @cached_property
     def journal(self) -> Journal:
@@ -114,23 +146,21 @@ class _ImagePorts(_ActingPorts):
     @cached_property
     def registry(self) -> Registry:
         """The registry that the event came from."""
-        from ecr_warden.adapters.aws import client
         from ecr_warden.adapters.ecr import EcrRegistry
 
-        return EcrRegistry(client("ecr"), account=self._account, region=self._region)
+        return EcrRegistry(self._client("ecr"), account=self._place.account, region=self._place.region)
 
     @cached_property
     def usage(self) -> Usage:
         """Who runs an image."""
-        from ecr_warden.adapters.aws import client
         from ecr_warden.adapters.usage import AwsUsage
 
         return AwsUsage(
-            ecs=client("ecs"),
-            functions=client("lambda"),
-            inspector=client("inspector2"),
-            account=self._account,
-            region=self._region,
+            ecs=self._client("ecs"),
+            functions=self._client("lambda"),
+            inspector=self._client("inspector2"),
+            account=self._place.account,
+            region=self._place.region,
         )
 
 
@@ -148,18 +178,16 @@ class ImageScanPorts(_ImagePorts):
     @cached_property
     def storage(self) -> ImageStorage:
         """The storage classes of the registry's images."""
-        from ecr_warden.adapters.aws import client
         from ecr_warden.adapters.ecr_storage import EcrStorage
 
-        return EcrStorage(client("ecr"))
+        return EcrStorage(self._client("ecr"))
 
     @cached_property
     def scans(self) -> Scans:
         """What scanners found."""
-        from ecr_warden.adapters.aws import client
         from ecr_warden.adapters.ecr_scans import EcrScans
 
-        return EcrScans(client("ecr"), lambda: client("inspector2"))
+        return EcrScans(self._client("ecr"), lambda: self._client("inspector2"))
 
     @cached_property
     def states(self) -> ScanStates:
@@ -176,10 +204,9 @@ class RepositoryCreatedPorts(_ActingPorts):
     @cached_property
     def settings(self) -> SettingsRegistry:
         """The registry that the event came from."""
-        from ecr_warden.adapters.aws import client
         from ecr_warden.adapters.ecr_settings import EcrSettings
 
-        return EcrSettings(client("ecr"), account=self._account, region=self._region)
+        return EcrSettings(self._client("ecr"), account=self._place.account, region=self._place.region)
 
 
 def tell_ports(settings: NotifySettings) -> "TellPorts":

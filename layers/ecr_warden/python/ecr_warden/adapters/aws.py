@@ -8,9 +8,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, CredentialRetrievalError, NoCredentialsError
 
-from ecr_warden.errors import AwsError, ImageGoneError, RefusedError, RepositoryGoneError
+from ecr_warden.errors import (
+    AwsError,
+    CredentialsError,
+    ImageGoneError,
+    RefusedError,
+    RepositoryGoneError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,8 +40,17 @@ _REFUSALS: Final = frozenset(
         "ValidationException",
     }
 )
+_NO_CREDENTIALS: Final = frozenset(
+    {
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "InvalidClientTokenId",
+        "RequestExpired",
+        "UnrecognizedClientException",
+    }
+)
 # Standard mode: adaptive mode's client-side rate goes on slowing a function long after a throttled second.
-_CONFIG = Config(
+CONFIG = Config(
     retries={"mode": "standard", "total_max_attempts": 5},
     connect_timeout=3,
     read_timeout=10,
@@ -47,7 +62,7 @@ _CONFIG = Config(
 def client(service: str) -> Any:  # noqa: ANN401  # each adapter names the client's type
     """Give the client of a service, with the credentials and Region of the environment; built once."""
     build: Callable[..., Any] = boto3.client
-    return build(service, config=_CONFIG)
+    return build(service, config=CONFIG)
 
 
 def code_of(error: ClientError) -> str:
@@ -65,7 +80,11 @@ def translated(what: str) -> Iterator[None]:
             raise RepositoryGoneError(f"{what}: the repository does not exist") from error
         if code_of(error) == "ImageNotFoundException":
             raise ImageGoneError(f"{what}: the image does not exist") from error
+        if code_of(error) in _NO_CREDENTIALS:
+            raise CredentialsError(f"{what}: {error}") from error
         raise AwsError(f"{what}: {error}") from error
+    except (NoCredentialsError, CredentialRetrievalError) as error:
+        raise CredentialsError(f"{what}: {error}") from error
     except BotoCoreError as error:
         raise AwsError(f"{what}: {error}") from error
 

@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Collection, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 from ecr_warden.adapters.aws import translated
 from ecr_warden.adapters.dynamodb_items import is_refused, read_items
 from ecr_warden.domain.images import Change, RecordedChange, rule_at
+from ecr_warden.domain.runs import run_of
 from ecr_warden.ports import Progress
 
 if TYPE_CHECKING:
@@ -73,9 +74,7 @@ class DynamoJournal:
 
     def find(self, change_id: str) -> RecordedChange | None:
         """Give a change that is recorded, or ``None``."""
-        item = self._read(change_id)
-        # Locks are in the same table, and have no status.
-        return RecordedChange(_change(item), item["status"]["S"] == _DONE) if "status" in item else None
+        return recorded_change(self._read(change_id))
 
     def finish(self, change_id: str) -> None:
         """Record that a change is made."""
@@ -119,10 +118,28 @@ def _item(change: Change) -> dict[str, Any]:
         "event_id": {"S": change.event_id},
         "rule": {"S": f"{change.rule.file}:{change.rule.line}"},
         "rule_match": {"S": json.dumps(change.rule.match)},
-        **({"created_by": {"S": change.created_by}} if change.created_by else {}),
+        **_given("created_by", change.created_by),
+        **_given("before_text", change.before_text),
+        # An entry without it is not in the index.
+        **_given("run", run_of(change.event_id)),
+        "day": {"S": day_of(change.begun_at)},
         "begun_at": {"S": change.begun_at.isoformat()},
         "expires_at": {"N": str(int((change.begun_at + JOURNAL_KEPT).timestamp()))},
     }
+
+
+def _given(name: str, text: str | None) -> dict[str, Any]:
+    return {} if text is None else {name: {"S": text}}
+
+
+def day_of(time: datetime) -> str:
+    """Give the day that a change is found by."""
+    return time.astimezone(UTC).date().isoformat()
+
+
+def recorded_change(item: Mapping[str, Any]) -> RecordedChange | None:
+    """Read an entry, ``None`` where it is none: locks are in the same table, and have no status."""
+    return RecordedChange(_change(item), item["status"]["S"] == _DONE) if "status" in item else None
 
 
 def _change(item: Mapping[str, Any]) -> Change:
@@ -139,6 +156,7 @@ def _change(item: Mapping[str, Any]) -> Change:
         rule=rule_at(item["rule"]["S"], json.loads(item.get("rule_match", {"S": "[]"})["S"])),
         begun_at=datetime.fromisoformat(item["begun_at"]["S"]),
         created_by=item.get("created_by", {}).get("S"),
+        before_text=item.get("before_text", {}).get("S"),
     )
 
 

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
+from threading import Lock
 from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 
 from ecr_warden.adapters.aws import translated
@@ -71,8 +72,42 @@ class _Image:
         return digest in self.digests if digest else (tag or "latest") in self.tags
 
 
+@dataclass(frozen=True)
+class _User:
+    """A workload, and the images that it runs: as its definition names them, and by what was pulled."""
+
+    name: str
+    references: frozenset[str] = frozenset()
+    digests: frozenset[str] = frozenset()
+
+    def runs(self, image: _Image) -> bool:
+        return not image.digests.isdisjoint(self.digests) or any(map(image.is_named_by, self.references))
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What a search found, and why there may be more; ``None`` where there is no more."""
+
+    users: tuple[_User, ...]
+    unknown: str | None
+
+
 class AwsUsage:
-    """The workloads of one account and Region. Those of other accounts cannot be seen from here."""
+    """The workloads of one account and Region. Those of other accounts cannot be seen from here.
+
+    Parameters
+    ----------
+    ecs, functions, inspector
+        The clients.
+    account, region
+        Where it is.
+    remembered
+        Seconds for which the tasks, services and functions that run are not listed again: a run over a
+        registry asks about many images. By default they are listed each time.
+    monotonic
+        The clock, in seconds.
+
+    """
 
     def __init__(  # noqa: PLR0913  # whom to ask, about which registry, and for how long
         self,
@@ -82,6 +117,7 @@ class AwsUsage:
         inspector: "Inspector2Client",
         account: str,
         region: str,
+        remembered: float = 0,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._ecs = ecs
@@ -89,7 +125,10 @@ class AwsUsage:
         self._inspector = inspector
         self._account = account
         self._region = region
+        self._remembered = remembered
         self._monotonic = monotonic
+        self._lock = Lock()
+        self._known: dict[str, tuple[float, _Found]] = {}
 
     def who_uses(
         self, repository_name: str, image_digests: Collection[str], image_tags: Collection[str]
@@ -100,41 +139,47 @@ class AwsUsage:
         """
         budget = _Budget(self._monotonic)
         image = _Image(repository_name, frozenset(image_digests), frozenset(image_tags))
-        searches = (
-            self._tasks(image, budget),
-            self._services(image, budget),
-            self._lambda_functions(image, budget),
-            self._clusters(repository_name, image_digests, budget),
-        )
+        found = [
+            self._running(search, budget) for search in (self._tasks, self._services, self._lambda_functions)
+        ]
+        found.append(_find(lambda: self._clusters(repository_name, image_digests, budget)))
         users: dict[str, None] = {}
-        for search in searches:
-            try:
-                for user in search:
-                    users[user] = None
-            except _TooLongError as error:
-                users[f"it could not be found out ({error})"] = None
-            except (AwsError, KeyError) as error:
-                # An answer of a form that is not known here tells nothing either.
-                users[f"it could not be found out ({type(error).__name__}: {error})"] = None
+        for one in found:
+            users |= dict.fromkeys(user.name for user in one.users if user.runs(image))
+            if one.unknown is not None:
+                users[f"it could not be found out ({one.unknown})"] = None
         return tuple(users)
 
-    def _tasks(self, image: "_Image", budget: _Budget) -> Iterator[str]:
+    def _running(self, search: Callable[[_Budget], Iterator[_User]], budget: _Budget) -> _Found:
+        """Give all that runs of a kind: as it was found not long ago, where that is to be remembered."""
+        if not self._remembered:
+            return _find(lambda: search(budget))
+        # One looks while the others wait for what it finds.
+        with self._lock:
+            at, found = self._known.get(search.__name__, (None, None))
+            if found is None or at is None or self._monotonic() - at >= self._remembered:
+                # What could not be found out is remembered, too: looking again would take as long.
+                found = _find(lambda: search(budget))
+                self._known[search.__name__] = self._monotonic(), found
+        return found
+
+    def _tasks(self, budget: _Budget) -> Iterator[_User]:
         with translated("looking for ECS tasks that use the image"):
             for cluster in self._ecs_clusters(budget):
                 pages = self._ecs.get_paginator("list_tasks").paginate(cluster=cluster)
                 arns = [arn for page in budget.pages(pages) for arn in page["taskArns"]]
                 for some in in_parts(arns, _TASKS_A_CALL):
                     for task in budget.call(self._ecs.describe_tasks, cluster=cluster, tasks=some)["tasks"]:
-                        if any(
-                            container.get("imageDigest") in image.digests
-                            or image.is_named_by(container.get("image", ""))
-                            for container in task.get("containers", [])
-                        ):
-                            yield f"ECS task {task['taskArn']}"
+                        containers = task.get("containers", [])
+                        yield _User(
+                            f"ECS task {task['taskArn']}",
+                            frozenset(container.get("image", "") for container in containers),
+                            frozenset(container.get("imageDigest", "") for container in containers),
+                        )
 
-    def _services(self, image: "_Image", budget: _Budget) -> Iterator[str]:
+    def _services(self, budget: _Budget) -> Iterator[_User]:
         # Many services name the same definitions, each in its deployments too.
-        defines = cache(lambda task_definition: self._defines(task_definition, image, budget))
+        images = cache(lambda task_definition: self._images_of(task_definition, budget))
         with translated("looking for ECS services that use the image"):
             for cluster in self._ecs_clusters(budget):
                 pages = self._ecs.get_paginator("list_services").paginate(
@@ -147,21 +192,19 @@ class AwsUsage:
                         # A service of an external controller has its definitions in its task sets.
                         holders = [service, *service.get("deployments", []), *service.get("taskSets", [])]
                         definitions = {str(holder.get("taskDefinition", "")) for holder in holders} - {""}
-                        if any(defines(arn) for arn in definitions):
-                            yield f"ECS service {service['serviceArn']}"
+                        for arn in sorted(definitions):
+                            yield _User(f"ECS service {service['serviceArn']}", images(arn))
 
-    def _defines(self, task_definition: str, image: "_Image", budget: _Budget) -> bool:
+    def _images_of(self, task_definition: str, budget: _Budget) -> frozenset[str]:
         answer = budget.call(self._ecs.describe_task_definition, taskDefinition=task_definition)
-        return any(
-            image.is_named_by(container.get("image", ""))
-            for container in answer["taskDefinition"].get("containerDefinitions", [])
-        )
+        containers = answer["taskDefinition"].get("containerDefinitions", [])
+        return frozenset(container.get("image", "") for container in containers)
 
     def _ecs_clusters(self, budget: _Budget) -> list[str]:
         pages = self._ecs.get_paginator("list_clusters").paginate()
         return [arn for page in budget.pages(pages) for arn in page["clusterArns"]]
 
-    def _lambda_functions(self, image: "_Image", budget: _Budget) -> Iterator[str]:
+    def _lambda_functions(self, budget: _Budget) -> Iterator[_User]:
         with translated("looking for Lambda functions that use the image"):
             pages = self._functions.get_paginator("list_functions").paginate(FunctionVersion="ALL")
             for page in budget.pages(pages):
@@ -170,14 +213,12 @@ class AwsUsage:
                         continue
                     arn = function["FunctionArn"]
                     code = budget.call(self._functions.get_function, FunctionName=arn)["Code"]
-                    if image.is_named_by(code.get("ImageUri", "")) or image.is_named_by(
-                        code.get("ResolvedImageUri", "")
-                    ):
-                        yield f"Lambda function {arn}"
+                    images = frozenset({code.get("ImageUri", ""), code.get("ResolvedImageUri", "")})
+                    yield _User(f"Lambda function {arn}", images)
 
     def _clusters(
         self, repository_name: str, image_digests: Collection[str], budget: _Budget
-    ) -> Iterator[str]:
+    ) -> Iterator[_User]:
         repository = repository_arn(self._account, self._region, repository_name)
         with translated("asking Inspector for clusters that use the image"):
             for digest in dict.fromkeys(image_digests):
@@ -186,4 +227,19 @@ class AwsUsage:
                 )
                 for page in budget.pages(pages):
                     for cluster in page["cluster"]:
-                        yield f"cluster {cluster['clusterArn']}"
+                        yield _User(f"cluster {cluster['clusterArn']}", digests=frozenset({digest}))
+
+
+def _find(search: Callable[[], Iterator[_User]]) -> _Found:
+    """Take all that a search gives; where it fails, what it gave before, and why there is no more."""
+    users: list[_User] = []
+    unknown = None
+    try:
+        for user in search():
+            users.append(user)  # noqa: PERF402  # what comes before an error is kept
+    except _TooLongError as error:
+        unknown = str(error)
+    except (AwsError, KeyError) as error:
+        # An answer of a form that is not known here tells nothing either.
+        unknown = f"{type(error).__name__}: {error}"
+    return _Found(tuple(users), unknown)

@@ -4,6 +4,8 @@ from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import quote
 
+from ecr_warden.domain.places import REGISTRY
+
 # A digest is listed in the log when it has been told, by then if the function's clock is a little off.
 _LOGGED_AROUND: Final = (timedelta(minutes=-5), timedelta(hours=1))
 _DOMAINS = {
@@ -23,12 +25,23 @@ _PARTITIONS = {
 
 
 def console_url(account: str, region: str, repository: str, image_digest: str | None = None) -> str:
-    """Link to an image, or to its repository, in the ECR console of the Region and its partition."""
+    """Link to an image, to its repository, or to all of ``REGISTRY``, in the ECR console of the Region."""
     domain = _of_partition(region, _DOMAINS, "console.aws.amazon.com")
+    if repository == REGISTRY:
+        return f"https://{quote(region)}.{domain}/ecr/private-registry/repositories?region={quote(region)}"
     path = f"ecr/repositories/private/{quote(account)}/{quote(repository)}"
     if image_digest is not None:
         path += f"/_/image/{quote(image_digest, safe=':')}/details"
     return f"https://{quote(region)}.{domain}/{path}?region={quote(region)}"
+
+
+def s3_object_url(region: str, location: str) -> str | None:
+    """Link to an object in the S3 console; ``None`` for what is not as s3://bucket/key."""
+    bucket, _, key = location.removeprefix("s3://").partition("/")
+    if not location.startswith("s3://") or not key:
+        return None
+    domain = _of_partition(region, _DOMAINS, "console.aws.amazon.com")
+    return f"https://{quote(region)}.{domain}/s3/object/{quote(bucket)}?region={quote(region)}&prefix={quote(key)}"
 
 
 def logs_url(region: str, log_group: str, text: str, at: datetime) -> str:

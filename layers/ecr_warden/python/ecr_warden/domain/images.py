@@ -40,7 +40,7 @@ class Change:
 
     ``before`` and ``after`` are plain JSON; ``after`` is ``None`` for what is removed. ``id`` comes from
     the outcome's, so that a retried event finds its own entry. ``created_by`` is who created a new
-    repository, where the event says so.
+    repository, where the event says so. ``before_text`` is ``before`` as ECR had it, where that was a text.
     """
 
     id: str
@@ -54,6 +54,7 @@ class Change:
     rule: RuleReference
     begun_at: datetime
     created_by: str | None = None
+    before_text: str | None = None
 
 
 @dataclass(frozen=True)

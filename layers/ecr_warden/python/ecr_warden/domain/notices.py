@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from ecr_warden.domain.console import console_url
 from ecr_warden.domain.finding_summary import FindingChanges, FindingShown, FindingsSummary
 from ecr_warden.domain.outcomes import Outcome, OutcomeKind, name_of
+from ecr_warden.domain.places import REGISTRY
 from ecr_warden.domain.policy import TagAction
 from ecr_warden.domain.texts import some
 
@@ -14,6 +15,11 @@ _REPOSITORY = {
     "configured": "New repository configured",
     "incomplete": "New repository is incomplete",
     "would_configure": "New repository differs from the policy",
+}
+_BY_DECISION = {
+    (OutcomeKind.DRIFT_FOUND, "failed"): "Drift could not be repaired",
+    (OutcomeKind.DRIFT_FOUND, "repaired"): "Drift repaired",
+    (OutcomeKind.SWEEP_FINISHED, "partial"): "Sweep is partial",
 }
 _QUARANTINED = {
     OutcomeKind.IMAGE_VULNERABLE: "it fails the scan gate",
@@ -51,13 +57,21 @@ class Notice:
 def notice(outcome: Outcome) -> Notice:
     """Put an outcome in words."""
     return Notice(
-        headline=f"{title(outcome)}: {_image(outcome)}",
+        headline=_headline(outcome),
         reason=outcome.reason,
         next_step=outcome.next_step,
         facts=tuple(_facts(outcome)),
         link=console_url(outcome.account, outcome.region, outcome.repository, outcome.image_digest),
         lines=tuple(_lines(outcome)),
     )
+
+
+def _headline(outcome: Outcome) -> str:
+    if outcome.repository != REGISTRY:
+        return f"{title(outcome)}: {_image(outcome)}"
+    # A run is over several registries, perhaps; anything else is of one.
+    is_of_all = outcome.kind is OutcomeKind.SWEEP_FINISHED
+    return title(outcome) + ("" if is_of_all else ": the registry as a whole")
 
 
 def title(outcome: Outcome) -> str:
@@ -73,7 +87,8 @@ def title(outcome: Outcome) -> str:
             # One image cannot be scanned, or a repository's are not any more.
             return "Images are not scanned" if outcome.image_digest is None else "Image is not scanned"
         case kind:
-            return _TITLES.get(kind, kind.replace("_", " ").capitalize())
+            named = _TITLES.get(kind, kind.replace("_", " ").capitalize())
+            return _BY_DECISION.get((kind, outcome.decision), named)
 
 
 def _image(outcome: Outcome) -> str:

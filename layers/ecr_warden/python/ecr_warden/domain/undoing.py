@@ -9,6 +9,8 @@ from ecr_warden.domain.images import Change, StoredImage
 from ecr_warden.domain.outcomes import change_id
 
 _UNDO: Final = "undo "
+# The sections of which the registry has one document.
+REGISTRY_WIDE: Final = frozenset({"replicate_to", "scanning"})
 
 
 @dataclass(frozen=True)
@@ -47,12 +49,26 @@ def undoing(change: Change, now: datetime) -> Change:
         after=change.before,
         event_id=event_id,
         begun_at=now,
+        # What is there now is our own text.
+        before_text=None,
     )
 
 
 def undoes(change: Change) -> str | None:
     """Give the id of the change that this one took back, or ``None`` if it is no undoing."""
     return change.event_id.removeprefix(_UNDO) if change.event_id.startswith(_UNDO) else None
+
+
+def leads_to(earlier: Change, later: Change) -> bool:
+    """Tell whether a change comes to be the last one once another, later one is taken back."""
+    if earlier.id == later.id or earlier.after is None or earlier.after != later.before:
+        return False
+    place = (earlier.account, earlier.region, earlier.section)
+    # Many repositories may have led to what the registry has one of; scan on push is a repository's own.
+    is_document = earlier.section in REGISTRY_WIDE and "scan_on_push" not in earlier.after
+    return place == (later.account, later.region, later.section) and (
+        is_document or earlier.repository == later.repository
+    )
 
 
 def archived_digest(change: Change) -> str | None:

@@ -52,7 +52,7 @@ def apply_native(
 ) -> tuple[NativeResult, ...]:
     """Write changes one after the other; one that fails stops no others but those that rest on it.
 
-    What is no longer as it was planned from is left alone. ``event_id`` is new for each call.
+    What is no longer as it was planned from is left alone. ``event_id`` is of a run, new for each call.
     """
     results: list[NativeResult] = []
     for change in sorted(changes, key=_narrow_first):

@@ -6,14 +6,8 @@ from typing import Final
 from ecr_warden.domain.events import RepositoryCreation
 from ecr_warden.domain.outcomes import Outcome, OutcomeKind, SettingOutcome, SettingStatus, outcome_id
 from ecr_warden.domain.policy import Severity
+from ecr_warden.domain.settings.said import next_steps, sentences, worst_of
 
-# What is told decides the outcome; the first that is there gives it its rule.
-_WORST_FIRST: Final = (
-    SettingStatus.FAILED,
-    SettingStatus.VIOLATION,
-    SettingStatus.CHANGED,
-    SettingStatus.WOULD_CHANGE,
-)
 _SEVERITIES: Final = {
     SettingStatus.FAILED: Severity.HIGH,
     SettingStatus.VIOLATION: Severity.MEDIUM,
@@ -25,13 +19,6 @@ _DECISIONS: Final = {
     SettingStatus.VIOLATION: "incomplete",
     SettingStatus.CHANGED: "configured",
     SettingStatus.WOULD_CHANGE: "would_configure",
-}
-_SAID: Final = {
-    SettingStatus.CHANGED: "Changed: {}.",
-    SettingStatus.WOULD_CHANGE: "Nothing was changed, as the rule is in audit mode; in enforce mode: {}.",
-    SettingStatus.FAILED: "Failed: {}.",
-    SettingStatus.VIOLATION: "Not as the policy wants it: {}.",
-    SettingStatus.KEPT: "Left as it is: {}.",
 }
 
 
@@ -46,8 +33,7 @@ def settings_outcome(
     the repository is, where that is known.
     """
     found = [one for one, _ in results]
-    statuses = {one.status for one in found}
-    worst = next((status for status in _WORST_FIRST if status in statuses), None)
+    worst = worst_of(found)
     if worst is None:
         return None
     is_incomplete = worst in {SettingStatus.FAILED, SettingStatus.VIOLATION}
@@ -90,18 +76,14 @@ def _about(found: list[SettingOutcome]) -> tuple[str, ...]:
 
 
 def _reason(found: list[SettingOutcome], creation: RepositoryCreation) -> str:
-    sentences = []
-    for status in (*_WORST_FIRST, SettingStatus.KEPT):
-        texts = [one.what for one in found if one.status is status]
-        if texts:
-            sentences.append(_SAID[status].format("; ".join(texts)))
+    said = list(sentences(found))
     if creation.creator is not None:
-        sentences.append(f"Created by {creation.creator}.")
-    return " ".join(sentences)
+        said.append(f"Created by {creation.creator}.")
+    return " ".join(said)
 
 
 def _next_step(worst: SettingStatus, found: list[SettingOutcome]) -> str:
-    steps = dict.fromkeys(f"{one.next_step}." for one in found if one.next_step)
+    steps = next_steps(found)
     match worst:
         case SettingStatus.FAILED:
             failed = (

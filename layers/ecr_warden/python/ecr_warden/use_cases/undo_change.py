@@ -5,7 +5,7 @@ closed after the last.
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -13,7 +13,15 @@ from ecr_warden.domain.images import Change, RecordedChange
 from ecr_warden.domain.places import Place
 from ecr_warden.domain.settings import native
 from ecr_warden.domain.undo_settings import written_setting
-from ecr_warden.domain.undoing import AsBefore, Impossible, PutBack, changes_of_children, undoes, undoing
+from ecr_warden.domain.undoing import (
+    AsBefore,
+    Impossible,
+    PutBack,
+    changes_of_children,
+    leads_to,
+    undoes,
+    undoing,
+)
 from ecr_warden.errors import (
     AwsError,
     BusyError,
@@ -81,7 +89,49 @@ def look_at_changes(change_ids: Sequence[str], ports: UndoPorts) -> tuple[Undone
             # Of a child that another index has, or that somebody else had archived, there is no entry.
             if child in change_ids or not of_child.is_unknown:
                 looked[child] = of_child
-    return tuple(looked.values())
+    return _freed(tuple(looked.values()))
+
+
+def _freed(looked: tuple[Undone, ...]) -> tuple[Undone, ...]:
+    """Let those be possible, too, that are the last changes once others of these are taken back."""
+    possible = [one.recorded.change for one in looked if one.recorded and one.status is Status.POSSIBLE]
+    found = {one.change_id: one for one in looked}
+    while possible:
+        later = possible.pop()
+        for one in tuple(found.values()):
+            if one.status is not Status.IMPOSSIBLE or one.recorded is None:
+                continue
+            if leads_to(one.recorded.change, later):
+                said = f"It is, once the change {later.id} is taken back."
+                found[one.change_id] = Undone(one.change_id, Status.POSSIBLE, said, recorded=one.recorded)
+                possible.append(one.recorded.change)
+    return tuple(found.values())
+
+
+def undo_all(looked: Sequence[Undone], ports: UndoPorts) -> Iterator[Undone]:
+    """Take back what is possible of what was looked at, each looked at anew; give what comes of each.
+
+    While people think, somebody may change what it rests on. What becomes possible by another is tried after
+    that one, whatever their order. Where the credentials are over, the rest comes to be failed.
+    """
+    todo = [one for one in looked if one.status is Status.POSSIBLE]
+    while todo:
+        impossible: list[Undone] = []
+        for number, one in enumerate(todo):
+            try:
+                result = undo_change(one.change_id, ports)
+            except CredentialsError as error:
+                for left in (*impossible, *todo[number:]):
+                    yield Undone(left.change_id, Status.FAILED, f"{error}.", recorded=left.recorded)
+                return
+            if result.status is Status.IMPOSSIBLE:
+                impossible.append(result)
+            else:
+                yield result
+        if len(impossible) == len(todo):
+            yield from impossible
+            return
+        todo = impossible
 
 
 def look_at_change(change_id: str, ports: UndoPorts) -> Undone:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from ecr_warden.domain import places
 from ecr_warden.domain.policy import Policy, Rule, RuleReference, Scanning
 from ecr_warden.domain.settings.current import RegistryDestination, RegistryScanning, ReplicationRule
 from ecr_warden.domain.settings.narrowing import written_by
@@ -19,7 +20,7 @@ from ecr_warden.domain.settings.scanning import plan_registry_scanning, wanted_s
 from ecr_warden.domain.settings.templates import CreationTemplate
 
 # What a change of the registry as a whole has in place of a prefix.
-REGISTRY: Final = "*"
+REGISTRY: Final = places.REGISTRY
 CREATION_TEMPLATE: Final = "creation_template"
 
 

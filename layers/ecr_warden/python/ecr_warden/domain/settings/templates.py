@@ -195,6 +195,24 @@ def template_json(template: CreationTemplate) -> dict[str, Any]:
     return {name: value for name, value in json.items() if value}
 
 
+def template_of(json: Mapping[str, Any]) -> CreationTemplate:
+    """Give a template from its plain JSON, as ``template_json`` gives it."""
+    mode, encryption = json.get("imageTagMutability"), json.get("encryptionConfiguration") or {}
+    excluded = json.get("imageTagMutabilityExclusionFilters") or ()
+    return CreationTemplate(
+        prefix=json["prefix"],
+        applied_for=frozenset(json.get("appliedFor") or ()),
+        mutability=Mutability(mode, tuple(excluded)) if mode else None,
+        lifecycle=json.get("lifecyclePolicy"),
+        repository_policy=json.get("repositoryPolicy"),
+        resource_tags=json.get("resourceTags") or {},
+        encryption_type=encryption.get("encryptionType"),
+        kms_key=encryption.get("kmsKey"),
+        custom_role_arn=json.get("customRoleArn"),
+        description=json.get("description"),
+    )
+
+
 def in_order(applied_for: Iterable[str]) -> list[str]:
     """Give reasons in their order; those that ECR learns later come last."""
     rank = {reason: at for at, reason in enumerate(REASONS)}

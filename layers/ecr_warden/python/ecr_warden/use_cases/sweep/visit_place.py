@@ -18,7 +18,7 @@ from ecr_warden.use_cases.sweep.shared_facts import SharedFacts
 
 THREADS: Final = 16
 # Enough that a slow repository does not keep the others waiting.
-_AHEAD: Final = 4
+AHEAD: Final = 4
 
 
 def visit_place(  # noqa: PLR0913  # what is judged, by what, and how
@@ -72,9 +72,7 @@ def visit_place(  # noqa: PLR0913  # what is judged, by what, and how
         )
 
     with ThreadPoolExecutor(threads) as pool:
-        yield from in_order(
-            pool, look, _listed(ports.repositories, scope, is_stopped), ahead=threads * _AHEAD
-        )
+        yield from in_order(pool, look, _listed(ports.repositories, scope, is_stopped), ahead=threads * AHEAD)
 
 
 def _listed(repositories: Repositories, scope: Scope, is_stopped: Callable[[], bool]) -> Iterator[Repository]:
@@ -84,6 +82,8 @@ def _listed(repositories: Repositories, scope: Scope, is_stopped: Callable[[], b
                 return
             if scope.has(repository.name):
                 yield repository
+        # It is not to be in memory while the next one is read.
+        del page
 
 
 def _resource_tags(

@@ -1,0 +1,146 @@
+"""A registry of 200 repositories in every state, as it is on the day the product is installed."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from hashlib import sha256
+from typing import Any, Final
+
+from moto.ecr.models import ECRBackend
+
+from ecr_warden_cli.demo.scene import MANIFEST
+from ecr_warden_cli.local.ecr_double import make_repository, seed_image
+from ecr_warden_cli.local.ecr_double.api import repository_of
+from ecr_warden_cli.local.ecr_double.findings import enhanced_finding
+from ecr_warden_cli.local.ecr_double.scan_events import complete_scan
+from ecr_warden_cli.local.inspector_double import CLUSTERS
+
+# How many there are of each state: 200 in all.
+STATES: Final[Mapping[str, int]] = {
+    "bare": 60,
+    "compliant": 40,
+    "own-choice": 20,
+    "exempt": 10,
+    "audited": 20,
+    "denied-tag": 12,
+    "denied-tag-in-use": 6,
+    "without-team": 12,
+    "archived": 6,
+    "vulnerable": 6,
+    "never-pulled": 6,
+    "deleted-meanwhile": 1,
+    "no-access": 1,
+}
+REPOSITORIES: Final = sum(STATES.values())
+_OPENSSL: Final = enhanced_finding("CVE-2022-3602", "CRITICAL", ("openssl", "3.0.2", "3.0.7"), score=9.8)
+_TEAMS: Final = ("payments", "search", "storefront")
+_OWN_LIFECYCLE: Final = {
+    "rules": [
+        {
+            "rulePriority": 1,
+            "description": "Logs are kept for two years",
+            "selection": {
+                "tagStatus": "any",
+                "countType": "sinceImagePushed",
+                "countUnit": "days",
+                "countNumber": 730,
+            },
+            "action": {"type": "expire"},
+        }
+    ]
+}
+_IMMUTABLE: Final = {
+    "imageTagMutability": "IMMUTABLE_WITH_EXCLUSION",
+    "imageTagMutabilityExclusionFilters": [{"filterType": "WILDCARD", "filter": "cache-*"}],
+}
+
+
+def name_of(state: str, number: int = 0) -> str:
+    """Name a repository of a state."""
+    return f"fleet/{state}-{number:02}"
+
+
+def digest_of(name: str, tag: str) -> str:
+    """Give the digest of a repository's image."""
+    return f"sha256:{sha256(f'{name}:{tag}'.encode()).hexdigest()}"
+
+
+class Fleet:
+    """Makes the repositories, without an event of any: nobody was there to hear it.
+
+    Parameters
+    ----------
+    backend
+        The registry.
+    lifecycle
+        The lifecycle policy that the policy wants, of those that have it.
+
+    """
+
+    def __init__(self, backend: ECRBackend, lifecycle: Mapping[str, Any]) -> None:
+        self._backend = backend
+        self._lifecycle = json.dumps(lifecycle)
+        self._dress: dict[str, Callable[[str], None]] = {
+            "compliant": self._comply,
+            "own-choice": self._choose,
+            "denied-tag": lambda name: self._push(name, "latest", "v1.0.0"),
+            "denied-tag-in-use": self._use,
+            "archived": self._archive,
+            "vulnerable": self._infect,
+            "never-pulled": lambda name: self._push(name, *(f"v1.{number}.0" for number in range(3))),
+        }
+
+    def build(self) -> None:
+        """Make all."""
+        for name, state in _names():
+            settings: dict[str, Any] = {"tags": self._tags(name, state)}
+            if state == "compliant":
+                settings |= _IMMUTABLE
+            make_repository(self._backend, name, settings)
+            if state in self._dress:
+                self._dress[state](name)
+
+    def _tags(self, name: str, state: str) -> list[dict[str, str]]:
+        tags = {} if state == "without-team" else {"team": _TEAMS[int(name[-2:]) % len(_TEAMS)]}
+        if state == "exempt":
+            tags["ecr-warden:exempt"] = "all"
+        return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+    def _comply(self, name: str) -> None:
+        self._keep(name, self._lifecycle)
+        self._push(name, "v1.0.0")
+
+    def _choose(self, name: str) -> None:
+        self._keep(name, json.dumps(_OWN_LIFECYCLE))
+
+    def _keep(self, name: str, lifecycle: str) -> None:
+        repository_of(self._backend, name).lifecycle_policy = lifecycle
+
+    def _use(self, name: str) -> None:
+        self._push(name, "latest")
+        arn = f"{repository_of(self._backend, name).arn}/{digest_of(name, 'latest')}"
+        region, account = self._backend.region_name, self._backend.account_id
+        CLUSTERS[arn] = [{"clusterArn": f"arn:aws:eks:{region}:{account}:cluster/prod"}]
+
+    def _archive(self, name: str) -> None:
+        self._push(name, "v0.9.0")
+
+    def _infect(self, name: str) -> None:
+        self._push(name, "v2.0.0")
+        digest = digest_of(name, "v2.0.0")
+        complete_scan(_unheard, self._backend, name, digest, [_OPENSSL], enhanced=True)
+
+    def _push(self, name: str, *tags: str) -> None:
+        for tag in tags:
+            digest = digest_of(name, tag)
+            body = json.dumps({"schemaVersion": 2, "mediaType": MANIFEST, "annotations": {"of": digest}})
+            seed_image(self._backend, name, digest=digest, tags=(tag,), manifest=body, media_type=MANIFEST)
+
+
+def _unheard(*_: object, **__: object) -> None:
+    """Lose an event."""
+
+
+def _names() -> Iterator[tuple[str, str]]:
+    for state, count in STATES.items():
+        for number in range(count):
+            yield name_of(state, number), state

@@ -1,0 +1,1 @@
+"""What the simulate command reads, asks of ECR, compares and shows."""

@@ -1,0 +1,53 @@
+"""Registries are compared with the policy, and what is found gathered."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ecr_warden.domain.places import Place
+from ecr_warden.domain.policy import Policy
+from ecr_warden.use_cases.sweep.ports import Scope, VisitPorts
+from ecr_warden.wiring import utc_now
+from ecr_warden_cli.commands.progress import Progress
+from ecr_warden_cli.sweep.gathering import Gathering
+from ecr_warden_cli.sweep.looking import Look
+from ecr_warden_cli.sweep.plan_file import VERSION
+from ecr_warden_cli.sweep.screen import Screen
+from ecr_warden_cli.sweep.stopping import Stopping
+
+
+def head_of(policy: str, places: Sequence[Place]) -> Mapping[str, Any]:
+    """Give what a plan says first."""
+    return {
+        "version": VERSION,
+        "policy": policy,
+        "places": [str(place) for place in places],
+        "made_at": utc_now().isoformat(),
+    }
+
+
+def look_into(  # noqa: PLR0913  # what is looked at, by what, and who is told
+    gathering: Gathering,
+    policy: Policy,
+    scope: Scope,
+    places: Sequence[Place],
+    open_place: Callable[[Place], VisitPorts],
+    *,
+    screen: Screen,
+    stopping: Stopping,
+    is_quiet: bool,
+) -> None:
+    """Look at registries until all are, or somebody asks to stop."""
+    with Progress("repositories looked at", is_quiet=is_quiet) as progress:
+        look = Look(
+            policy=policy,
+            places=places,
+            open_place=open_place,
+            scope=scope,
+            now=utc_now(),
+            is_stopped=stopping.is_asked,
+            counted=progress.set_total,
+        )
+        screen.aside = progress.hidden
+        for found in look.visits():
+            gathering.take(found)
+            progress.advance()

@@ -1,0 +1,1 @@
+"""What ECR would do to images by a lifecycle policy, and why."""
