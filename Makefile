@@ -27,7 +27,7 @@ demo: .venv/ready ## Run the main job in an AWS inside this process, and show wh
 	@$(BIN)/ecr-warden demo
 
 test: .venv/ready ## Pass the tests
-	$(BIN)/python -m pytest --cov --cov-report=term
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal --cov --cov-report=term
 
 check: .venv/ready ## Linters, types, architecture, template
 	$(BIN)/ruff check .

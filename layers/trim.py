@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 
-# botocore knows over 400 services, in 30 MB: these are the ones that the functions call, and sts, by which
-# they may take on a role in another account.
+# botocore knows over 400 services, in 30 MB: these are the ones that the functions call; sts is how they take
+# on a role in another account.
 SERVICES = (
     "dynamodb",
     "ecr",
@@ -19,6 +19,9 @@ SERVICES = (
     "events",
     "inspector2",
     "lambda",
+    "organizations",
+    "resourcegroupstaggingapi",
+    "s3",
     "secretsmanager",
     "sns",
     "sqs",

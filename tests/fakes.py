@@ -1,5 +1,6 @@
 """The ports' fakes: as small as the ports, and as strict as AWS."""
 
+import json
 import time
 from collections import Counter as CounterOf
 from dataclasses import dataclass, field, replace
@@ -66,8 +67,12 @@ class FakeRegistry:
     children: set[str] = field(default_factory=set)
     immutable: bool = False
 
-    def push(self, repository, digest, *tags):
-        self.images.setdefault(repository, {})[digest] = Manifest(digest, f"manifest of {digest}", "type")
+    def push(self, repository, digest, *tags, children=None):
+        manifest = Manifest(digest, f"manifest of {digest}", "type")
+        if children is not None:
+            body = json.dumps({"manifests": [{"digest": child} for child in children]})
+            manifest = Manifest(digest, body, _MEDIA_TYPES[0])
+        self.images.setdefault(repository, {})[digest] = manifest
         for tag in tags:
             self.tags.setdefault(repository, {})[tag] = digest
 
@@ -93,7 +98,9 @@ class FakeRegistry:
 
     def add_tag(self, repository_name, manifest, image_tag):
         self._check(repository_name)
-        assert self.images[repository_name][manifest.digest] == manifest, "a manifest is put back to the byte"
+        # What was deleted a moment ago can be pushed again by its manifest alone.
+        known = self.images[repository_name].setdefault(manifest.digest, manifest)
+        assert known == manifest, "a manifest is put back to the byte"
         named = self.tags.setdefault(repository_name, {}).get(image_tag)
         if named is not None and named != manifest.digest and self.immutable:
             raise RefusedError(f"the tag {image_tag} names another image and is immutable")
@@ -268,9 +275,9 @@ class FakeJournal:
         return None if change is None else RecordedChange(change, change_id in self.done)
 
     def changes(self, since):
-        found = [one for one in self.entries.values() if one.begun_at >= since]
         # What was begun later comes first, though the clock stands still.
-        for change in sorted(found[::-1], key=lambda one: one.begun_at, reverse=True):
+        found = [one for one in reversed(self.entries.values()) if one.begun_at >= since]
+        for change in sorted(found, key=lambda one: one.begun_at, reverse=True):
             yield RecordedChange(change, change.id in self.done)
 
     def changes_of(self, repository_name, since):
@@ -302,13 +309,18 @@ class FakeLocks:
 
 @dataclass
 class FakeUsage:
-    """Who uses images; ``asked`` is what was asked about, and ``users_of`` is who uses one digest or tag."""
+    """Who uses images; ``asked`` is what was asked about, and ``users_of`` is who uses one digest or tag.
+
+    ``afresh``: of each question, whether it was about what runs now.
+    """
 
     users: tuple[str, ...] = ()
     users_of: dict[str, str] = field(default_factory=dict)
     asked: list[tuple[str, tuple[str, ...], tuple[str, ...]]] = field(default_factory=list)
+    afresh: list[bool] = field(default_factory=list)
 
-    def who_uses(self, repository_name, image_digests, image_tags):
+    def who_uses(self, repository_name, image_digests, image_tags, *, afresh=False):
+        self.afresh.append(afresh)
         assert not isinstance(image_digests, str)
         assert not isinstance(image_tags, str)
         self.asked.append((repository_name, tuple(image_digests), tuple(image_tags)))

@@ -5,15 +5,38 @@ import threading
 import time
 from contextlib import contextmanager
 from unittest.mock import patch
+from urllib.parse import parse_qsl
 
 from botocore.awsrequest import AWSResponse
 from moto.core.botocore_stubber import BotocoreStubber, MockRawResponse
+
+# Services that take forms and answer in XML.
+_OF_FORMS = {"cloudformation", "sns", "sts"}
 
 
 def error_answer(url, code, message="no", status=400):
     body = json.dumps({"__type": code, "message": message})
     headers = {"content-type": "application/x-amz-json-1.1", "x-amzn-requestid": "1"}
     return AWSResponse(url, status, headers, MockRawResponse(body))
+
+
+def asked_of(body):
+    """Give what a call asks for; some services have JSON, and others what a form sends."""
+    text = body.decode() if isinstance(body, bytes) else body or "{}"
+    if not isinstance(text, str):
+        return {}
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return dict(parse_qsl(text))
+    return found if isinstance(found, dict) else {}
+
+
+def query_error_answer(url, code, message):
+    """Answer as a service does that takes forms, as STS: in XML."""
+    error = f"<Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error>"
+    body = f"<ErrorResponse>{error}<RequestId>1</RequestId></ErrorResponse>"
+    return AWSResponse(url, 400, {"content-type": "text/xml"}, MockRawResponse(body))
 
 
 @contextmanager
@@ -27,14 +50,12 @@ def faults(*causes):
 
     def call(stubber, event_name, request, **others):
         _, service, operation = event_name.split(".")
-        try:
-            asked = json.loads(request.body or "{}")
-        except ValueError:
-            asked = {}
+        asked = asked_of(request.body)
         for cause in causes:
             if (failure := cause(service, operation, asked)) is not None:
                 code, message = failure if isinstance(failure, tuple) else (failure, "no")
-                return error_answer(request.url, code, message)
+                answered = query_error_answer if service in _OF_FORMS else error_answer
+                return answered(request.url, code, message)
         return answer(stubber, event_name, request, **others)
 
     with patch.object(BotocoreStubber, "__call__", call):

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from tests.fakes import NOW, FakeJournal, FakeLocks, FakeRegistry, FakeSettings, FakeUsage
 
@@ -85,7 +86,8 @@ class World:
     journal: FakeJournal = field(default_factory=FakeJournal)
     locks: FakeLocks = field(default_factory=FakeLocks)
     usage: FakeUsage = field(default_factory=FakeUsage)
-    pulled: dict[str, object] = field(default_factory=dict)
+    pushed: dict[str, datetime] = field(default_factory=dict)
+    pulled: dict[str, datetime] = field(default_factory=dict)
     calls: Counter = field(default_factory=Counter)
     failing: Exception | None = None
 
@@ -120,7 +122,13 @@ class World:
         if name not in self.settings.each:
             raise RepositoryGoneError(f"{name}: the repository does not exist")
         for found in self.registry.images.get(name, {}):
-            yield ListedImage(found, tuple(self.registry.tags_of(name, found)), pushed_at=NOW)
+            yield ListedImage(
+                found,
+                tuple(self.registry.tags_of(name, found)),
+                pushed_at=self.pushed.get(found, NOW),
+                pulled_at=self.pulled.get(found),
+                media_type=self.registry.images[name][found].media_type,
+            )
 
     def resource_tags(self):
         self.calls["all resource tags"] += 1

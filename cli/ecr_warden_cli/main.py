@@ -18,7 +18,8 @@ from ecr_warden_cli.commands.simulate import simulate
 from ecr_warden_cli.commands.undo import undo
 
 
-@click.group()
+# As wide as the product's own texts may be.
+@click.group(context_settings={"max_content_width": 100})
 @click.version_option(package_name="ecr-warden")
 def main() -> None:
     """Keep Amazon ECR registries in order, by one policy file."""

@@ -14,6 +14,7 @@ import pytest
 import yaml
 from botocore.config import Config
 
+from ecr_warden.adapters.sweep_store import SweepStore
 from ecr_warden_cli.local.subjects import subjects_of
 
 ROOT = Path(__file__).parents[2]
@@ -25,12 +26,19 @@ EVENTS = sorted(
 )
 SECONDS = 300
 BIN = Path(sys.executable).parent
+ACCOUNT = "123456789012"
 KEYS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "AWS_DEFAULT_REGION": "us-east-1"}
+
+
+def _at_home(text):
+    """Let an event come from where the functions run: any other place takes a member role."""
+    event = json.loads(text)
+    return text.replace(event["account"], ACCOUNT).replace(event["region"], KEYS["AWS_DEFAULT_REGION"])
 
 
 def sample(name, repository=None):
     """Give a sample event, or what would come of it in another repository."""
-    text = (ROOT / "events" / f"{name}.json").read_text()
+    text = _at_home((ROOT / "events" / f"{name}.json").read_text())
     if repository is None:
         return json.loads(text)
     (subject,) = subjects_of(json.loads(text))
@@ -196,6 +204,10 @@ class Local:
     def secret(self, name):
         """Give what a secret holds."""
         return self.client("secretsmanager").get_secret_value(SecretId=name)["SecretString"]
+
+    def sweep_store(self):
+        """Give what the sweep's functions keep in their bucket."""
+        return SweepStore(self.client("s3"), self._physical["ReportBucket"])
 
     def redrive(self, *arguments):
         """Give what `ecr-warden redrive` prints, run on this AWS."""

@@ -25,8 +25,7 @@ def push(local, repository, tag, seed):
         }
     )
     image = local.ecr.put_image(repositoryName=repository, imageManifest=manifest, imageTag=tag)["image"]
-    event = json.loads(next(path for path in EVENTS if path.stem == "ecr_image_action_push").read_text())
-    event |= {"id": f"e2e-{repository}", "region": "us-east-1"}
+    event = sample("ecr_image_action_push") | {"id": f"e2e-{repository}"}
     event["detail"] |= {
         "repository-name": repository,
         "image-digest": image["imageId"]["imageDigest"],
@@ -38,7 +37,7 @@ def push(local, repository, tag, seed):
 @pytest.mark.parametrize("path", EVENTS, ids=lambda path: path.stem)
 def test_every_image_action_is_handled_in_a_container(local, warm, policy, path):
     assert local.url
-    event = json.loads(path.read_text())
+    event = sample(path.stem)
     answer = warm.invoke("ImageActionFunction", event)
     decision = judge_push(parse_image_action(event), policy)
     assert answer["decision"] == type(decision).__name__

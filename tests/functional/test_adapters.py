@@ -23,9 +23,11 @@ from ecr_warden.adapters.slack_webhook import SlackWebhook
 from ecr_warden.adapters.sns import SnsTopic
 from ecr_warden.adapters.usage import AwsUsage
 from ecr_warden.domain.images import Change, Manifest, RecordedChange
+from ecr_warden.domain.places import Place
 from ecr_warden.domain.policy import Channel, ChannelType
 from ecr_warden.domain.settings.plans import Setting
 from ecr_warden.errors import AwsError, RefusedError, RepositoryGoneError
+from ecr_warden.place_wiring import UsageOfPlace
 from ecr_warden.ports import Progress
 from ecr_warden.settings import NotifySettings
 from ecr_warden.wiring import channels
@@ -313,6 +315,20 @@ def test_one_holder_at_a_time_has_a_lock(locks):
     locks.release("a", "one")
     assert locks.acquire("a", "two")
     locks.release("a", "one")
+
+
+def test_workers_of_one_change_are_kept_apart_where_they_work_at_the_same_time(aws):
+    table = aws.stack.physical["JournalTable"]
+    one, two = (
+        DynamoLocks(aws.client("dynamodb"), table, lambda: NOW, worker=worker) for worker in ("1", "2")
+    )
+    assert one.acquire("a", "change")
+    assert one.acquire("a", "change")
+    assert not two.acquire("a", "change")
+    two.release("a", "change")
+    assert not two.acquire("a", "change")
+    one.release("a", "change")
+    assert two.acquire("a", "change")
 
 
 def test_a_lock_that_a_dead_holder_left_is_taken_over_after_its_time(aws):
@@ -611,6 +627,23 @@ def test_what_runs_is_listed_once_for_many_images_and_asked_of_inspector_for_eac
         cluster="prod", task=usage.who_uses("team/app", [], ["latest"])[0].split()[-1]
     )
     assert [name for name in operations(calls) if name != "StopTask"] == listing
+
+
+def test_who_asks_afresh_is_told_what_runs_now_whatever_is_remembered(aws, remembering):
+    usage, _ = remembering
+    assert usage.who_uses("team/app", ["sha256:ab"], ["latest"]) == ()
+    run_service(aws, f"{URI}:latest", tasks=2)
+    assert usage.who_uses("team/app", ["sha256:ab"], ["latest"]) == ()
+    assert len(usage.who_uses("team/app", ["sha256:ab"], ["latest"], afresh=True)) == 3
+    assert usage.who_uses("team/app", ["sha256:ab"], ["latest"]) == ()
+
+
+def test_a_sweeps_usage_is_remembered_except_where_it_is_asked_afresh(aws):
+    usage = UsageOfPlace(aws.client, Place(ACCOUNT, REGION))
+    assert usage.who_uses("team/app", ["sha256:ab"], ["latest"]) == ()
+    run_service(aws, f"{URI}:latest", tasks=2)
+    assert usage.who_uses("team/app", ["sha256:ab"], ["latest"]) == ()
+    assert len(usage.who_uses("team/app", ["sha256:ab"], ["latest"], afresh=True)) == 3
 
 
 def test_what_could_not_be_found_out_is_remembered_and_counts_as_in_use():

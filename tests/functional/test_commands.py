@@ -269,22 +269,40 @@ def test_one_events_trouble_of_any_kind_keeps_no_other_from_its_replay(replay, t
     assert [bool(result["error"]) for result in results] == [True, True, True, False]
 
 
-def test_the_demo_shows_all_its_steps_going_as_they_should():
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Be in a folder of one's own: the demo writes its report there."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_the_demo_shows_all_its_steps_going_as_they_should(folder):
     done = CliRunner().invoke(main, ["demo", "--json"])
     assert done.exit_code == 0
     shown = json.loads(done.stdout)
     assert shown["ok"] is True
     assert len(shown["steps"]) == 30
+    assert Path(shown["report"]) == folder / ".build/demo/report.html"
     assert "<html" in Path(shown["report"]).read_text(encoding="utf-8")
     assert all(step["problems"] == [] for step in shown["steps"])
+    swept = ["SweepPlacesFunction", "SweepListFunction", "SweepBatchFunction", "SweepFinishFunction"]
+    assert [step["functions"] for step in shown["steps"]].count(swept) == 2
+    assert [path.name for path in folder.iterdir()] == [".build"]
 
 
-def test_the_demo_for_people_ends_with_a_summary():
+@pytest.mark.usefixtures("folder")
+def test_the_demo_for_people_ends_with_a_summary(capfd):
     done = CliRunner().invoke(main, ["demo"])
     assert done.exit_code == 0
+    # What an interpreter in another thread writes goes past click's runner.
+    assert capfd.readouterr().err + done.stderr.strip() == ""
+    swept = dict(re.findall(r"^(\w[\w ]+?) +│ +(\d+ │ +\d+)$", done.stdout, re.MULTILINE))
+    assert swept["repaired"].split() == ["0", "│", "90"]
+    assert "report.html" in done.stdout
     assert done.stdout.rstrip().endswith("30 of 30 steps went as they should.")
 
 
+@pytest.mark.usefixtures("folder")
 def test_a_demo_that_goes_wrong_says_where_and_fails(monkeypatch):
     monkeypatch.setattr("ecr_warden_cli.demo.pushes.nothing", lambda _: iter(["somebody was told"]))
     done = CliRunner().invoke(main, ["demo"])

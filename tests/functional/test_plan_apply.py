@@ -114,8 +114,8 @@ def test_a_plan_is_grouped_by_repository_with_reason_rule_and_counts_and_changes
     assert "policy.yaml:8 (team/**)" in block
     assert "    ~ tag mutability MUTABLE → IMMUTABLE (audit: told, not changed)\n" in text
     assert text.endswith(
-        "Plan: 9 to change in 3 repositories and the registry (1 in audit mode), 2 need a person, "
-        "1 as the policy wants.\n"
+        "Plan: 8 settings and 1 tag to change in 3 repositories and the registry (1 in audit mode), "
+        "2 need a person, 1 as the policy wants; 4 repositories looked at.\n"
     ), text
     assert (mutability(world, "team/a"), world.tags(digest, "team/a"), scanning_rules(world)) == (
         "MUTABLE",
@@ -149,15 +149,16 @@ def test_what_is_applied_is_in_the_registry_and_the_journal_and_then_nothing_is_
     assert f"Take it back: ecr-warden undo --run {run_id}\n" in done.stdout
     again = run("plan")
     assert again.exit_code == 2, "what is in audit mode differs still"
-    assert "Plan: 1 to change in 1 repository (1 in audit mode)" in again.stdout
+    assert "Plan: 1 setting to change in 1 repository (1 in audit mode)" in again.stdout
     assert run("plan", "--mode", "enforce").exit_code == 0
 
 
 def test_filters_narrow_what_is_looked_at(run):
-    assert "Plan: 1 to change in 1 repository, " in run(
-        "plan", "--repository", "team/a", "--section", "lifecycle"
-    ).stdout.replace(".", ", ")
-    assert "Plan: 1 to change in 1 repository (1 in audit mode)" in run("plan", "--mode", "audit").stdout
+    assert run("plan", "--repository", "team/a", "--section", "lifecycle").stdout.endswith(
+        "Plan: 1 setting to change in 1 repository; 1 repository looked at.\n"
+    )
+    audited = run("plan", "--mode", "audit").stdout
+    assert "Plan: 1 setting to change in 1 repository (1 in audit mode)" in audited
     assert run("plan", "--section", "encryption").exit_code == 0
 
 
@@ -177,7 +178,8 @@ def test_as_json_there_is_one_document_with_changes_and_counts(run, tmp_path):
         ["team/**"],
     )
     assert (change["before"], change["after"]["mode"]) == ({"mode": "MUTABLE"}, "IMMUTABLE_WITH_EXCLUSION")
-    assert found["counts"]["changes"] == 8
+    assert (found["counts"]["changes"], found["counts"]["repositories"]) == (8, 4)
+    assert found["unmatched"] == []
 
 
 @pytest.mark.parametrize("form", ["as written", "indented", "compact"])
@@ -197,6 +199,9 @@ def test_a_plans_file_is_applied_in_any_form_and_by_the_policy_that_it_names(wor
     assert {each["status"] for each in found["results"]} == {"changed"}
     assert {each["repository"] for each in found["results"]} == {"*", "team/a"}
     assert found["undo"] == f"ecr-warden undo --run {found['run']}"
+    # What the plan found, as far as its file has it, and what was done are two things.
+    assert found["counts"].keys() & {"repositories", "compliant", "gone", "changed"} == set()
+    assert (found["counts"]["changes"], found["done"]["changed"]) == (len(found["results"]),) * 2
     assert (mutability(world, "team/a"), mutability(world, "team/b")) == (
         "IMMUTABLE_WITH_EXCLUSION",
         "MUTABLE",
@@ -238,7 +243,7 @@ def test_what_was_found_otherwise_is_kept_and_shown_when_asked(world, run):
     world.ecr.put_image_tag_mutability(repositoryName="team/a", imageTagMutability="IMMUTABLE")
     arguments = ("plan", "--repository", "team/a", "--section", "tag_mutability")
     done = run(*arguments)
-    assert (done.exit_code, done.stdout) == (0, "Plan: nothing to change, 1 kept.\n")
+    assert (done.exit_code, done.stdout) == (0, "Plan: nothing to change, 1 kept; 1 repository looked at.\n")
     assert f"{HERE} team/a\n    = tag_mutability: " in run(*arguments, "--verbose").stdout
 
 
@@ -263,6 +268,110 @@ def test_what_is_no_whole_plan_is_refused_and_nothing_is_changed(world, run, tmp
     assert journal(world) == []
 
 
+def test_a_file_that_is_no_plan_is_said_to_be_before_anything_is_asked(run, tmp_path):
+    path = tmp_path / "plan.json"
+    path.write_text("{}")
+    done = run("apply", str(path))
+    assert (done.exit_code, "is no plan" in done.stderr) == (1, True)
+
+
+def test_a_glob_that_nothing_matches_is_no_success(world, run, tmp_path):
+    out = tmp_path / "plan.json"
+    done = run("plan", "--repository", "zzz/**", "--repository", "team/a", "--json")
+    assert (done.exit_code, done.stderr) == (1, "Error: no repository matches zzz/**\n")
+    assert json.loads(done.stdout)["unmatched"] == ["zzz/**"]
+    for arguments in (("--yes",), ("--yes", "--json")):
+        done = run("apply", "--repository", "zzz/**", "--repository", "team/a", *arguments)
+        assert (done.exit_code, done.stderr) == (
+            1,
+            "Error: no repository matches zzz/**: nothing was changed\n",
+        )
+    assert json.loads(done.stdout)["unmatched"] == ["zzz/**"]
+    run("plan", "--out", str(out))
+    done = run("apply", str(out), "--yes", "--repository", "team/z", "--repository", "team/a")
+    said = "the plan has nothing of a repository that matches team/z: nothing was changed"
+    assert (done.exit_code, said in done.stderr) == (1, True)
+    assert journal(world) == []
+
+
+def test_a_glob_that_may_match_what_could_not_be_looked_at_is_not_said_to_match_nothing(run, denied):
+    denied["DescribeRepositories"] = "AccessDeniedException"
+    done = run("plan", "--repository", "team/a")
+    assert (done.exit_code, "matches" in done.output) == (1, False)
+
+
+@pytest.mark.parametrize("glob", ["", "/team", "team**", "team/app-0[", "team/[a/b]"])
+@pytest.mark.parametrize("command", ["plan", "apply", "report"])
+def test_a_glob_that_can_match_nothing_is_wrong_usage(run, command, glob):
+    done = run(command, "--repository", glob)
+    assert (done.exit_code, "--repository" in done.stderr) == (2, True), done.output
+
+
+def test_characters_of_a_glob_narrow_what_is_looked_at(run):
+    for glob in ("team/[ab]", "team/[!]x]"):
+        assert "2 repositories looked at" in run("plan", "--repository", glob).stdout
+
+
+def test_what_a_plan_is_not_of_is_wrong_usage(world, run, tmp_path):
+    out = tmp_path / "plan.json"
+    run("plan", "--out", str(out))
+    for asked in (("--region", "eu-west-1"), ("--account", "222222222222")):
+        done = run("apply", str(out), "--yes", "--region", "us-east-1", *asked)
+        assert (done.exit_code, f"the plan is of {HERE}, not of {asked[1]}" in done.stderr) == (2, True)
+    assert journal(world) == []
+
+
+def test_a_plan_of_another_policy_is_said_to_be_and_each_change_that_is_not_asked_for_any_more(
+    world, run, tmp_path
+):
+    out = tmp_path / "plan.json"
+    run("plan", "--out", str(out), "--repository", "team/**")
+    # What a comment says at the end is no other policy.
+    same = run("apply", str(out), "--yes", "--repository", "team/a", policy=f"{POLICY}# the end\n")
+    assert (same.exit_code, same.stderr) == (0, "")
+    other = POLICY.replace("lifecycle: {keep_last: 30}", "scanning: {scan_on_push: true}").replace(
+        '["cache-*"]', '["tmp-*"]'
+    )
+    done = run("apply", str(out), "--yes", "--repository", "team/b", policy=other)
+    assert done.exit_code == 1
+    assert done.stderr.count("was made by another policy than") == 1
+    assert (
+        f"! skipped {HERE} team/b lifecycle\n    the policy does not ask to change it any more" in done.stdout
+    )
+    assert (
+        f"! skipped {HERE} team/b tag_mutability\n    the policy asks for something else by now"
+        in done.stdout
+    )
+    assert "it was changed since" not in done.stdout
+    assert mutability(world, "team/b") == "MUTABLE"
+
+
+def test_where_nothing_was_changed_there_is_nothing_to_take_back(run, denied):
+    arguments = ("apply", "--yes", "--repository", "team/a", "--section", "tag_mutability")
+    denied["PutImageTagMutability"] = "AccessDeniedException"
+    done = run(*arguments)
+    assert ("Apply: 1 failed.\n" in done.stdout, "Take it back" in done.output) == (True, False)
+    assert json.loads(run(*arguments, "--json").stdout)["undo"] is None
+    denied.clear()
+    assert "Take it back: ecr-warden undo --run " in run(*arguments).stdout
+
+
+@pytest.mark.parametrize(("command", "option"), [("plan", "--out"), ("report", "--out"), ("report", "--csv")])
+def test_a_folder_that_is_not_there_is_said_before_the_registry_is_read(
+    run, denied, tmp_path, command, option
+):
+    denied["DescribeRepositories"] = "AccessDeniedException"
+    folder = tmp_path / "none"
+    done = run(command, option, str(folder / "file"))
+    assert (done.exit_code, f"the folder {folder} does not exist" in done.stderr) == (2, True), done.output
+
+
+def test_a_folder_that_cannot_be_written_is_said_before_the_registry_is_read(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda path, _mode: path != tmp_path)
+    done = run("plan", "--out", str(tmp_path / "plan.json"))
+    assert (done.exit_code, f"nothing can be written to the folder {tmp_path}" in done.stderr) == (2, True)
+
+
 def test_people_are_asked_and_may_say_no(world, run, terminal):  # noqa: ARG001  # somebody can be asked
     done = run("apply", input="\n")
     assert (done.exit_code, "Apply 7 changes? [y/N]" in done.stdout) == (0, True)
@@ -283,7 +392,7 @@ def test_what_is_denied_on_one_repository_is_told_and_the_others_are_looked_at(r
     done = run("plan")
     assert done.exit_code == 1, "what was not looked at wins over changes"
     assert f"Could not be looked at:\n    ? {HERE} team/a\n        lifecycle could not be read" in done.stdout
-    assert "1 could not be looked at." in done.stdout
+    assert "1 could not be looked at; 4 repositories looked at.\n" in done.stdout
     assert f"{HERE} team/b\n" in done.stdout
 
 

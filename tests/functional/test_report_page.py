@@ -20,6 +20,8 @@ from ecr_warden.domain.sweep.visits import RepairStatus
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 PLOTS = ("teams", "sections", "storage", "vulnerabilities", "rules", "unpulled")
+# Pixels: columns of a thousand and more are not quite of the same height.
+HOLE = 200
 # Milliseconds; on a slow machine too.
 BOUND = 20_000
 
@@ -258,6 +260,42 @@ def test_a_script_that_came_into_the_page_all_the_same_would_not_run(browser, tm
     assert seen.title() == "ECR Warden: report"
     assert "Content Security Policy" in refused[0]
     seen.close()
+
+
+def test_a_report_of_a_part_says_of_which_and_not_that_the_registry_is_empty(look):
+    scope = "only repositories that match zzz/** and the sections lifecycle"
+    with look([], places=("111111111111/eu-central-1",), scope=scope) as seen:
+        said = seen.locator("#outcome").inner_text()
+        assert said == f"Nothing was looked at: no repository of 1 registry is asked for, {scope}."
+        assert seen.locator("#said").inner_text().endswith(f"; {scope}")
+        assert "no images" in seen.locator("#tiles").inner_text()
+        assert "not listed" not in seen.locator("#tiles").inner_text()
+    with look([row(sections=(section(),))], places=("111111111111/eu-central-1",), scope=scope) as seen:
+        said = seen.locator("#outcome").inner_text()
+        assert said == f"Complete: 1 repository of 1 registry was looked at, {scope}."
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (1, "the one repository of 1 registry was looked at"),
+        (2, "all 2 repositories of 1 registry were looked at"),
+    ],
+)
+def test_all_of_a_registry_is_said_as_many_as_there_are(look, number, said):
+    with look(some_rows(number), places=("111111111111/eu-central-1",)) as seen:
+        assert seen.locator("#outcome").inner_text() == f"Complete: {said}."
+
+
+@pytest.mark.parametrize("number", [0, 1, 3, 200])
+def test_no_plot_is_stretched_over_a_hole(look, number):
+    with look(some_rows(number)) as seen:
+        holes = seen.locator("#plots .card").evaluate_all(
+            "all => all.map(one => one.getBoundingClientRect().bottom"
+            " - one.lastElementChild.getBoundingClientRect().bottom)"
+        )
+        assert len(holes) == len(PLOTS)
+        assert max(holes) < HOLE
 
 
 def test_an_empty_registry_says_so(look):

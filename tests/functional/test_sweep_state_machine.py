@@ -3,11 +3,12 @@
 import json
 import threading
 from contextlib import contextmanager
+from itertools import count
 
 import pytest
 from moto.ecr.models import ecr_backends
 
-from ecr_warden.errors import AwsError, RefusedError
+from ecr_warden.errors import AwsError, RefusedError, UnfinishedError
 from ecr_warden_cli.local.aws import DEFAULT_ACCOUNT, DEFAULT_REGION
 from ecr_warden_cli.local.ecr_double import make_repository
 
@@ -156,6 +157,15 @@ def test_a_batch_that_always_fails_is_in_the_summary_and_the_others_are_done(swe
     assert "the worker is broken" in outcome["reason"]
 
 
+def test_a_worker_that_needs_more_tries_than_one_that_fails_gets_them(sweep):
+    sweep.repositories(2)
+    is_early = lambda _, number: number <= 7  # noqa: E731  # as above
+    with failing(sweep, "SweepBatchFunction", UnfinishedError("1 of 2 are done"), is_early) as calls:
+        run = sweep.sweep()
+    assert len(calls) == 8
+    assert (run.output["status"], sweep.immutable()) == ("complete", 2)
+
+
 def test_what_trying_again_does_not_help_against_is_tried_once(sweep):
     sweep.repositories(2)
     with failing(sweep, "SweepBatchFunction", RefusedError("denied")) as calls:
@@ -203,13 +213,15 @@ def test_a_worker_whose_time_is_over_goes_on_where_it_stopped(sweep, monkeypatch
     sweep.set("SweepListFunction", SWEEP_BATCH_SIZE="4")
     sweep.repositories(4)
     function = sweep.stack.functions["SweepBatchFunction"]
-    # It looks at the time before each part: one is done, and then there is none left.
-    left = iter([900, 60, 900, 900, 60, 900, 900, 900])
-    monkeypatch.setattr(type(function), "timeout", property(lambda _: next(left)))
+    # It looks at the time before each part, each repository and each change: six times each try, and then
+    # far more often than a try that fails would be begun again.
+    looks = count()
+    monkeypatch.setattr(type(function), "timeout", property(lambda _: 60 if next(looks) % 6 == 5 else 900))
     run = sweep.sweep()
     answers = sweep.ran("SweepBatchFunction")
-    assert [type(one.error).__name__ for one in answers] == ["UnfinishedError", "UnfinishedError", "NoneType"]
-    assert answers[-1].answer == {"repositories": 4, "swept": 1}
+    assert [type(one.error).__name__ for one in answers[:-1]] == ["UnfinishedError"] * (len(answers) - 1)
+    assert len(answers) > 1
+    assert answers[-1].error is None
     assert (run.output["status"], sweep.immutable(), len(sweep.changes())) == ("complete", 4, 4)
 
 

@@ -217,7 +217,7 @@ def test_as_json_there_is_one_object_with_every_change_in_order(aws, undo):
     done = undo(gate, "none-such", tag, gate, "--json", "--yes")
     assert done.exit_code == 1
     first, second, third = json.loads(done.stdout)["changes"]
-    names = {"id", "status", "said", "next_step", "undo_id", "was_finished", "change"}
+    names = {"id", "status", "said", "next_step", "now", "undo_id", "was_finished", "change"}
     assert set(first) == set(second) == set(third) == names
     assert [each["status"] for each in (first, second, third)] == ["undone", "impossible", "undone"]
     assert first["change"] == {
@@ -278,6 +278,40 @@ def test_what_aws_denies_is_said_and_the_others_are_taken_back(aws, undo, denied
     assert not is_archived(aws, digest)
     denied.clear()
     assert undo(tag, gate, "--yes").exit_code == 0
+
+
+def lifecycle_change(aws):
+    rule = {
+        "rulePriority": 1,
+        "selection": {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": 30},
+        "action": {"type": "expire"},
+    }
+    aws.push("v1.0.0")
+    table(aws).begin(gate_change("", section="lifecycle", before=None, after={"rules": [rule]}))
+    return {"rules": [{**rule, "selection": {**rule["selection"], "countNumber": 7}}]}
+
+
+def test_what_somebody_put_since_is_shown_as_a_plan_shows_it(aws, undo):
+    theirs = lifecycle_change(aws)
+    aws.ecr.put_lifecycle_policy(repositoryName="team/app", lifecyclePolicyText=json.dumps(theirs))
+    done = undo("gate-1", "--yes")
+    assert done.exit_code == 1
+    assert (
+        "    Somebody has changed the lifecycle policy since: it stays as it is.\n"
+        "        1: any images expire beyond the newest 7\n"
+        "    If it is still to be"
+    ) in done.stdout
+    assert "rulePriority" not in done.stdout
+    (found,) = json.loads(undo("gate-1", "--yes", "--json").stdout)["changes"]
+    assert found["now"] == theirs
+
+
+def test_of_a_repository_that_is_gone_nothing_is_left_to_take_back(aws, undo):
+    lifecycle_change(aws)
+    aws.ecr.delete_repository(repositoryName="team/app", force=True)
+    done = undo("gate-1", "--yes")
+    assert (done.exit_code, "impossible gate-1" in done.stdout) == (1, True)
+    assert "The repository was deleted meanwhile: nothing is left to take back." in done.stdout
 
 
 def test_what_cannot_be_read_at_all_is_an_error_without_a_traceback(undo, denied, monkeypatch):

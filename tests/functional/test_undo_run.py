@@ -234,6 +234,40 @@ def test_undo_after_apply_gives_the_registry_that_was_there_before(
         assert answers(world) == before
 
 
+@pytest.mark.parametrize("stack_name", ["ecr-warden", "none"])
+def test_texts_are_put_back_to_the_byte_by_the_stacks_journal_and_by_this_machines(
+    open_world, monkeypatch, tmp_path, stack_name
+):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    policy = tmp_path / "policy.yaml"
+    policy.write_text(POLICY)
+    theirs = {
+        "mutability": {"imageTagMutability": "MUTABLE"},
+        "lifecycle": ' {"rules": [{"selection": {"tagStatus": "any", "countType": "imageCountMoreThan",'
+        ' "countNumber": 9},\n\t"rulePriority":1, "action": {"type": "expire"}}]}\n',
+        "policy": '{ "Statement" :{"Effect":"Allow","Sid":"Ours","Principal":"*","Action":["ecr:*"]} }',
+        "tags": {"team": "theirs"},
+        "scan_on_push": False,
+        "images": [{"latest"}],
+    }
+    with open_world(policy=POLICY) as world:
+        build(world, [theirs], ["team/"], ["a*"])
+        before = answers(world)
+        done = run("apply", "--policy", str(policy), "--stack-name", stack_name, "--yes", "--json")
+        assert done.exit_code == 0, done.output
+        assert answers(world) != before
+        assert (tmp_path / "state/ecr-warden/journal.sqlite3").exists() == (stack_name == "none")
+        found = json.loads(done.stdout)
+        (lifecycle,) = changes("--run", found["run"], "--section", "lifecycle", "--stack-name", stack_name)
+        assert lifecycle["before_text"] == theirs["lifecycle"]
+        # What it says takes it back does so, as it stands there.
+        undone = run(*found["undo"].split()[1:], "--yes")
+        assert undone.exit_code == 0, undone.output
+        assert answers(world) == before
+        found = changes("--run", found["run"], "--stack-name", stack_name)
+        assert {one["state"] for one in found} == {"taken back"}
+
+
 @contextmanager
 def applied(open_world):
     with open_world(policy=POLICY) as world:

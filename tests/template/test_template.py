@@ -32,6 +32,8 @@ from ecr_warden.settings import (
     NotifySettings,
     RegistryEventSettings,
     RepositoryCreatedSettings,
+)
+from ecr_warden.sweep_settings import (
     SweepBatchSettings,
     SweepFinishSettings,
     SweepListSettings,

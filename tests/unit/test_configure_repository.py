@@ -322,8 +322,9 @@ def test_a_required_tag_that_is_missing_is_told_with_who_created_the_repository(
     assert "lacks the resource tags team, cost" in outcome.reason
     assert outcome.reason.endswith("Created by Admin/mary.")
     assert outcome.next_step == (
-        "Ask Admin/mary to tag it: aws ecr tag-resource --region us-east-1 --resource-arn "
-        "arn:aws:ecr:us-east-1:111111111111:repository/team/app --tags Key=team,Value=… Key=cost,Value=…."
+        "Ask Admin/mary to tag it, with values of their own: `aws ecr tag-resource --region us-east-1 "
+        "--resource-arn arn:aws:ecr:us-east-1:111111111111:repository/team/app --tags Key=team,Value=TEAM "
+        "Key=cost,Value=COST`."
     )
     assert outcome.created_by == "Admin/mary"
     assert not outcome.changed

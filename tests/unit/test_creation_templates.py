@@ -8,6 +8,7 @@ from fakes import FakeJournal, FakeLocks, FakeSettings, FakeSettingsPorts, FakeT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ecr_warden.domain.places import Place
 from ecr_warden.domain.policy import Mode
 from ecr_warden.domain.resolution import decided_settings
 from ecr_warden.domain.settings.current import (
@@ -28,9 +29,7 @@ from ecr_warden.domain.settings.templates import (
     is_broader,
     template_json,
 )
-from ecr_warden.errors import AwsError, RefusedError
 from ecr_warden.use_cases.apply_native import Status, apply_native
-from ecr_warden.domain.places import Place
 from ecr_warden.use_cases.plan_native import plan_native
 from ecr_warden_cli.policy.check import check_policy
 

@@ -6,6 +6,7 @@ from fakes import NOW, Counter, FakePorts, FaultError, Faulty
 from ecr_warden.adapters.eventbridge import parse_image_action
 from ecr_warden.domain.policy import Lifecycle, Mode, Policy, Rule, Severity, TagAction, TagRules
 from ecr_warden.domain.tag_rules import Allowed, NotJudged, Violation
+from ecr_warden.errors import RefusedError
 from ecr_warden.use_cases.enforce_tag_rules import enforce_tag_rules
 from ecr_warden.use_cases.tag_actions import MAX_JOURNALED_MANIFEST
 
@@ -108,6 +109,75 @@ def test_an_image_that_has_an_allowed_tag_is_kept_by_it_and_not_by_a_quarantine_
     assert outcome.reason.endswith("The tag latest was taken from the image, which keeps v1.0.0.")
     assert outcome.next_step == "Use v1.0.0 in place of latest."
     assert ports.journal.done == set(outcome.change_ids)
+
+
+class Moving:
+    """A registry in which the allowed tag moves to another image before a quarantine tag is removed."""
+
+    def __init__(self, registry, problem=None, failing=None):
+        self._registry = registry
+        self._problem = problem
+        self._failing = failing
+
+    def __getattr__(self, name):
+        return getattr(self._registry, name)
+
+    def remove_tag(self, repository_name, image_tag):
+        if image_tag == QUARANTINE_TAG:
+            self._registry.push(REPOSITORY, NEW, "v1.0.0")
+        return self._registry.remove_tag(repository_name, image_tag)
+
+    def add_tag(self, repository_name, manifest, image_tag):
+        self._fail("add_tag")
+        self._registry.add_tag(repository_name, manifest, image_tag)
+
+    def find_manifest_by_digest(self, repository_name, image_digest):
+        self._fail("find_manifest_by_digest")
+        return self._registry.find_manifest_by_digest(repository_name, image_digest)
+
+    def _fail(self, call):
+        if self._failing == call and OLD not in self._registry.images[REPOSITORY]:
+            raise self._problem
+
+
+def test_an_image_that_loses_its_allowed_tag_in_that_moment_keeps_its_quarantine_tag(push, ports):
+    ports.registry.push(REPOSITORY, OLD, "v1.0.0")
+    registry, ports.registry = ports.registry, Moving(ports.registry)
+    manifest = registry.images[REPOSITORY][OLD]
+    outcome = enforce(push, ports, allow=("semver",)).outcome
+    assert registry.images[REPOSITORY][OLD] == manifest
+    assert registry.tags_of(REPOSITORY, OLD) == [QUARANTINE_TAG]
+    assert registry.tags_of(REPOSITORY, NEW) == ["v1.0.0"]
+    assert "In that moment another push had moved v1.0.0, so that it keeps" in outcome.reason
+    assert QUARANTINE_TAG in outcome.next_step
+    assert outcome.severity is Severity.HIGH
+
+
+@pytest.mark.parametrize("problem", [FaultError("throttled"), RefusedError("no layers")])
+@pytest.mark.parametrize("failing", ["add_tag", "find_manifest_by_digest"])
+def test_an_image_that_is_lost_in_that_moment_is_a_critical_outcome(push, ports, problem, failing):
+    ports.registry.push(REPOSITORY, OLD, "v1.0.0")
+    ports.registry = Moving(ports.registry, problem, failing)
+    outcome = enforce(push, ports, allow=("semver",)).outcome
+    assert outcome.severity is Severity.CRITICAL
+    assert f"could not be put back: {problem}." in outcome.reason
+    assert outcome.next_step == f"See whether {OLD} is still there, and push it again now if not."
+
+
+def test_an_image_that_is_deleted_in_the_meantime_loses_no_tag_to_the_next_of_that_name(push, ports):
+    ports.registry.push(REPOSITORY, OLD, "v1.0.0")
+    registry = ports.registry
+    tags_of = registry.tags_of
+
+    def and_then_deleted(repository_name, image_digest):
+        tags = tags_of(repository_name, image_digest)
+        if "latest" not in tags:
+            registry.images[REPOSITORY].pop(OLD, None)
+        return tags
+
+    registry.tags_of = and_then_deleted
+    assert enforce(push, ports, allow=("semver",)).outcome.changed
+    assert registry.tags[REPOSITORY][QUARANTINE_TAG] == OLD
 
 
 def test_an_image_whose_other_tags_are_denied_too_keeps_its_quarantine_tag(push, ports):
@@ -237,6 +307,25 @@ def test_an_image_in_use_is_not_deleted_and_its_users_are_named(push, ports):
     assert ports.registry.tags_of(REPOSITORY, OLD) == ["latest"]
     assert "ECS task arn:task" in outcome.reason
     assert outcome.changed is False
+
+
+def test_an_index_is_not_deleted_where_one_of_its_platforms_images_is_in_use(push, ports):
+    ports.registry.push(REPOSITORY, NEW, "amd64")
+    ports.registry.push(REPOSITORY, OLD, "latest", children=[NEW])
+    for user in (NEW, "amd64"):
+        ports.usage.users_of = {user: "cluster arn:cluster"}
+        outcome = enforce(push, ports, TagAction.DELETE).outcome
+        assert "cluster arn:cluster" in outcome.reason
+        assert ports.registry.tags_of(REPOSITORY, OLD) == ["latest"]
+    assert ports.usage.afresh == [True, True]
+
+
+def test_an_index_whose_platforms_cannot_be_read_is_not_deleted(push, ports):
+    ports.registry.push(REPOSITORY, OLD, "latest", children=[NEW])
+    images = ports.registry.images[REPOSITORY]
+    images[OLD] = replace(images[OLD], body="not JSON")
+    assert "could not be found out" in enforce(push, ports, TagAction.DELETE).outcome.reason
+    assert ports.registry.tags_of(REPOSITORY, OLD) == ["latest"]
 
 
 def test_the_child_of_an_index_is_not_deleted(push, ports):

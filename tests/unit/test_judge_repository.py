@@ -73,6 +73,21 @@ def test_an_exempt_repository_is_said_to_be(world):
     assert visit.owner == "payments"
 
 
+def test_what_is_kept_is_said_to_be_exempt_where_the_tags_are_known_and_costs_no_call_elsewhere(world):
+    own = Mutability("IMMUTABLE_WITH_EXCLUSION", ("dev-*",))
+    tags = {"ecr-warden:exempt": "tag_mutability"}
+    world.add("team/app", mutability=own, tags=tags)
+    policy = sweep_policy(MUTABILITY, override=False)
+    assert standings(judged(world, policy, "team/app")) == {"tag_mutability": Standing.KEPT}
+    assert world.settings.calls["resource_tags"] == 0
+    known = judged(world, policy, "team/app", resource_tags=tags)
+    assert standings(known) == {"tag_mutability": Standing.EXEMPT}
+    # Another section led to reading them.
+    read = judged(world, sweep_policy(MUTABILITY, LIFECYCLE, override=False), "team/app")
+    assert standings(read) == {"tag_mutability": Standing.EXEMPT, "lifecycle": Standing.DIFFERS}
+    assert world.settings.calls["resource_tags"] == 1
+
+
 def test_without_the_exemption_nothing_is_judged_that_would_be_changed(world):
     world.add("team/app").refused = {"resource_tags"}
     (judgement,) = judged(world, sweep_policy(MUTABILITY), "team/app").judgements

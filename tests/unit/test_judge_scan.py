@@ -25,7 +25,7 @@ from ecr_warden.domain.images import Manifest
 from ecr_warden.domain.policy import Mode, ScanAction, Severity
 from ecr_warden.domain.scan_state import ImageState
 from ecr_warden.errors import AwsError, NotReadyError, RefusedError
-from ecr_warden.use_cases.judge_scan import judge_scan
+from ecr_warden.use_cases.judge_scan import HELD, judge_scan
 
 ONE, TWO = a_finding("CVE-2026-1"), a_finding("CVE-2026-2")
 HIGH = a_finding("CVE-2026-3", "high")
@@ -506,7 +506,7 @@ def test_something_new_waits_until_what_is_being_told_is_told():
 
 def test_what_one_left_that_will_not_come_back_is_told_by_the_next():
     story = dying()
-    story.ports.time = NOW + timedelta(minutes=6)
+    story.ports.time = NOW + HELD
     story.judge(a_finding_event(HIGH))
     assert story.kinds == ["image_vulnerable"]
     assert story.ports.storage.archived == {DIGEST}
@@ -547,7 +547,7 @@ def test_what_was_decided_days_ago_is_not_begun_if_the_image_need_not_go(why):
 
 def test_only_one_takes_over_what_another_left():
     story = dying()
-    story.ports.time = NOW + timedelta(minutes=6)
+    story.ports.time = NOW + HELD
     searches = []
     story.ports.usage.who_uses = lambda *_: searches.append(1) or ()
     publisher = story.ports.publisher

@@ -146,6 +146,19 @@ def test_a_file_is_there_whole_or_as_it_was_before(tmp_path):
     assert [(each.name, each.read_text()) for each in tmp_path.iterdir()] == [("plan.json", "whole")]
 
 
-def test_a_folder_that_is_not_there_is_said(tmp_path):
-    with pytest.raises(PlanFileError, match="cannot be written"), written_at_once(tmp_path / "no" / "x"):
+def test_a_folder_that_is_not_there_is_said_by_the_name_that_was_given(tmp_path):
+    path = tmp_path / "no" / "x"
+    with pytest.raises(PlanFileError) as raised, written_at_once(path):
         pass
+    assert str(raised.value) == f"{path} cannot be written: No such file or directory"
+
+
+def test_a_plan_says_of_which_policy_it_is_unless_an_earlier_version_made_it(tmp_path):
+    path = tmp_path / "plan.json"
+    path.write_text(written([]))
+    assert read_head(path).policy_digest is None
+    path.write_text(written([]).replace('"version": 1', '"version": 1, "policy_digest": "abc"'))
+    assert read_head(path).policy_digest == "abc"
+    path.write_text(written([]).replace('"version": 1', '"version": 1, "policy_digest": 1'))
+    with pytest.raises(PlanFileError, match="is no plan"):
+        read_head(path)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.fakes import FaultError
+from tests.sweep_bucket import KilledError
 from tests.sweep_world import HERE, World, digest, judged, sweep_policy
 
 from ecr_warden.domain.policy import Mode
@@ -16,6 +17,7 @@ from ecr_warden.domain.settings.native import REGISTRY
 from ecr_warden.domain.sweep.judgements import Standing
 from ecr_warden.domain.sweep.visits import RepairStatus
 from ecr_warden.errors import AwsError, CredentialsError
+from ecr_warden.use_cases.sweep.meanwhile import MEANWHILE, NOT_ASKED, OTHERWISE
 from ecr_warden.use_cases.sweep.repair_repository import Repairer
 
 MUTABILITY = "tag_mutability: {immutable: true}"
@@ -73,7 +75,7 @@ def test_what_somebody_changed_in_between_is_left_alone(world):
     settings.repository = replace(settings.repository, mutability=own)
     repairs = repair(world, policy, judgements=planned)
     assert statuses(repairs) == [RepairStatus.SKIPPED, RepairStatus.CHANGED]
-    assert "plan again" in repairs[0].said
+    assert repairs[0].said == MEANWHILE
     assert settings.repository.mutability == own
 
 
@@ -224,14 +226,56 @@ def test_a_judgement_whose_rule_is_gone_is_not_applied(world):
     assert world.settings.registry.rules == ()
 
 
+@pytest.mark.parametrize(("planned", "now"), [(QUARANTINE, MUTABILITY), (LIFECYCLE, MUTABILITY)])
+def test_what_another_policy_says_nothing_of_is_skipped_for_that(world, planned, now):
+    world.add("team/app")
+    world.registry.push("team/app", digest(1), "latest")
+    judgements = to_apply(world, sweep_policy(planned), "team/app")
+    (skipped,) = repair(world, sweep_policy(now), judgements=judgements)
+    assert (skipped.status, skipped.said) == (RepairStatus.SKIPPED, NOT_ASKED)
+
+
+@pytest.mark.parametrize(
+    ("planned", "now"),
+    [
+        (MUTABILITY, "tag_mutability: {immutable: true, except: [cache-*]}"),
+        (QUARANTINE, "tags: {deny: [latest], on_violation: delete}"),
+    ],
+)
+def test_what_another_policy_asks_for_otherwise_is_skipped_for_that(world, planned, now):
+    world.add("team/app")
+    world.registry.push("team/app", digest(1), "latest")
+    judgements = to_apply(world, sweep_policy(planned), "team/app")
+    (skipped,) = repair(world, sweep_policy(now), judgements=judgements)
+    assert (skipped.status, skipped.said) == (RepairStatus.SKIPPED, OTHERWISE)
+
+
+def test_what_another_policy_leaves_to_a_person_is_skipped_for_that(world):
+    world.add("team/app")
+    world.registry.push("team/app", digest(1), "latest")
+    judgements = to_apply(world, sweep_policy(QUARANTINE), "team/app")
+    (skipped,) = repair(world, sweep_policy("tags: {deny: [latest]}"), judgements=judgements)
+    assert skipped.status is RepairStatus.SKIPPED
+    assert skipped.said.startswith("a person must act by now: the tag latest")
+
+
+def test_a_registrys_document_of_another_policys_rule_in_the_same_place_is_not_written(world):
+    world.add("team/app")
+    judgements = of_registry(world, sweep_policy(REPLICATION))
+    other = sweep_policy("replicate_to: [eu-central-1]")
+    (skipped,) = repair(world, other, REGISTRY, judgements)
+    assert (skipped.status, skipped.said) == (RepairStatus.SKIPPED, OTHERWISE)
+    assert world.settings.registry.rules == ()
+
+
 def test_a_rule_that_went_back_to_audit_is_not_applied(world):
     world.add("team/app")
     planned = to_apply(world, sweep_policy(MUTABILITY, REPLICATION), "team/app")
     audit = sweep_policy(MUTABILITY, REPLICATION, mode="audit")
     documents = [one for one in planned if one.of_registry]
     own = [one for one in planned if not one.of_registry]
-    assert statuses(repair(world, audit, judgements=own)) == [RepairStatus.SKIPPED]
-    assert statuses(repair(world, audit, REGISTRY, documents)) == [RepairStatus.SKIPPED]
+    skipped = [*repair(world, audit, judgements=own), *repair(world, audit, REGISTRY, documents)]
+    assert [(one.status, one.said) for one in skipped] == [(RepairStatus.SKIPPED, NOT_ASKED)] * 2
     assert world.journal.entries == {}
 
 
@@ -307,3 +351,58 @@ def test_modes_and_standings_decide_what_is_to_apply(world):
     assert judgement.is_to_apply
     assert not replace(judgement, mode=Mode.AUDIT).is_to_apply
     assert not replace(judgement, standing=Standing.KEPT).is_to_apply
+
+
+BACKFILL = "replicate_to: {destinations: [us-east-1], backfill: true}"
+
+
+def test_a_backfill_that_a_killed_try_left_out_is_started_by_the_next(world):
+    world.add("team/app")
+    policy = sweep_policy(BACKFILL)
+    documents = of_registry(world, policy)
+
+    def killed(_destination):
+        raise KilledError
+
+    start_backfill, world.settings.start_backfill = world.settings.start_backfill, killed
+    with pytest.raises(KilledError):
+        repair(world, policy, REGISTRY, documents)
+    world.settings.start_backfill = start_backfill
+    visit = judged(world, policy, "team/app")
+    (made,) = repairer(world, policy).made_before(visit)
+    assert world.settings.registry.backfills == [RegistryDestination("us-east-1", "123456789012")]
+    assert (made.status, "started" in made.said) == (RepairStatus.CHANGED, True)
+    assert world.journal.done == {made.change_id}
+    list(repairer(world, policy).made_before(visit))
+    assert len(world.settings.registry.backfills) == 1
+
+
+def test_a_backfill_that_fails_at_the_next_try_too_is_a_failure_and_stays_open(world):
+    world.add("team/app")
+    policy = sweep_policy(BACKFILL)
+    world.settings.registry.failing = {"start_backfill"}
+    (failed,) = repair(world, policy, REGISTRY, of_registry(world, policy))
+    (again,) = repairer(world, policy).made_before(judged(world, policy, "team/app"))
+    assert (failed.status, again.status) == (RepairStatus.FAILED, RepairStatus.FAILED)
+    assert (again.change_id, world.journal.done) == (failed.change_id, set())
+
+
+def test_what_somebody_took_back_during_the_run_stays_and_is_not_called_changed(world):
+    settings = world.add("team/app")
+    policy = sweep_policy(MUTABILITY)
+    repair(world, policy)
+    settings.repository = replace(settings.repository, mutability=Mutability("MUTABLE"))
+    (left,) = repair(world, policy)
+    assert (left.status, "plan again" in left.said, left.change_id) == (RepairStatus.SKIPPED, True, None)
+    assert settings.repository.mutability == Mutability("MUTABLE")
+
+
+def test_another_batch_that_writes_a_registrys_document_is_waited_for_longer_than_an_event_would(world):
+    world.add("team/app")
+    policy = sweep_policy(REPLICATION)
+    documents = of_registry(world, policy)
+    world.locks.held[f"{HERE}/replicate_to"] = "another batch"
+    pauses = []
+    world.pause = pauses.append
+    (failed,) = repair(world, policy, REGISTRY, documents)
+    assert (failed.status, sum(pauses)) == (RepairStatus.FAILED, 60)

@@ -1,7 +1,10 @@
 """A batch of repositories is judged, repaired and told of; it may be done again, and stops for nothing."""
 
+import gc
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from threading import Event as ThreadEvent
 
 import pytest
 from tests.fakes import NOW, FakeMetrics, FakePublisher
@@ -13,9 +16,10 @@ from ecr_warden.domain.policy import IgnoredVulnerability, Mode, ScanAction
 from ecr_warden.domain.settings.current import Repository
 from ecr_warden.domain.sweep.images import ListedImage
 from ecr_warden.domain.sweep.visits import Visit
-from ecr_warden.errors import AwsError, CredentialsError
+from ecr_warden.errors import AwsError, CredentialsError, UnfinishedError
 from ecr_warden.use_cases.sweep.sweep_batch import sweep_batch
 from ecr_warden.use_cases.sweep.sweep_scans import sweep_scans
+from ecr_warden.use_cases.sweep.visit_place import AHEAD
 
 MUTABILITY = "tag_mutability: {immutable: true}"
 REPLICATION = "replicate_to: [eu-central-1]"
@@ -163,6 +167,24 @@ def test_credentials_that_end_half_way_stop_it_after_what_was_done_is_told(world
     assert sorted(one.repository for one in world.told) == ["a/first", "b/second", "c/third"]
 
 
+def test_credentials_that_end_before_a_document_is_written_tell_nothing_of_it(world):
+    world.add("team/app")
+    put = world.settings.put
+
+    def expired(*_given):
+        raise CredentialsError("ExpiredTokenException")
+
+    world.settings.put, rows = expired, []
+    with pytest.raises(CredentialsError):
+        rows.extend(swept(world, sweep_policy(REPLICATION)))
+    assert world.told == []
+    # Were it done, nobody would come to the document any more.
+    assert [(row.is_unfinished, row.problem) for row in rows] == [(True, "ExpiredTokenException")]
+    world.settings.put = put
+    list(swept(world, sweep_policy(REPLICATION), is_repeat=True))
+    assert [(one.repository, one.decision) for one in world.told] == [("*", "repaired")]
+
+
 def test_a_bus_that_takes_nothing_fails_the_batch_which_tells_the_same_when_done_again(world):
     world.add("team/app")
 
@@ -176,6 +198,137 @@ def test_a_bus_that_takes_nothing_fails_the_batch_which_tells_the_same_when_done
     list(swept(world, sweep_policy(MUTABILITY), is_repeat=True))
     (outcome,) = world.told
     assert (outcome.decision, outcome.changed) == ("repaired", True)
+
+
+def test_a_repository_has_no_row_before_everybody_is_told_of_it(world):
+    for number in range(25):
+        world.add(f"team/{number:02}")
+    take, calls = world.publisher.publish_all, []
+
+    def take_one_lot(outcomes):
+        calls.append(len(outcomes))
+        if len(calls) > 1:
+            raise AwsError("ThrottlingException")
+        take(outcomes)
+
+    world.publisher.publish_all = take_one_lot
+    rows = []
+    with pytest.raises(AwsError, match="Throttling"):
+        rows.extend(swept(world, sweep_policy(MUTABILITY)))
+    assert rows == []
+
+
+def test_a_mistake_of_ours_in_one_repository_is_raised_when_the_others_are_told(world):
+    for name in ("a/first", "b/second", "c/third"):
+        world.add(name)
+    images, rows = world.images, []
+
+    def broken(name):
+        if name == "b/second":
+            raise KeyError("a mistake")
+        return images(name)
+
+    world.images = broken
+    with pytest.raises(KeyError, match="a mistake"):
+        rows.extend(swept(world, sweep_policy(MUTABILITY), threads=1))
+    assert [row.repository for row in rows] == ["a/first"]
+    assert [one.repository for one in world.told] == ["a/first"]
+
+
+# ---------------------------------------------------------------- the time is over
+
+
+def test_what_is_not_begun_before_the_time_is_over_has_no_row_and_is_not_changed(world):
+    for name in ("a/first", "b/second", "c/third"):
+        world.add(name)
+    # Before each repository, and before its one change.
+    looks = iter([False, False])
+    rows = list(swept(world, sweep_policy(MUTABILITY), threads=1, is_over=lambda: next(looks, True)))
+    assert [row.repository for row in rows] == ["a/first"]
+    assert world.settings.each["b/second"].repository.mutability.mode == "MUTABLE"
+    assert world.settings.calls["lifecycle_policy"] <= 1
+
+
+def with_tags(world, number):
+    world.add("team/app")
+    for one in range(1, number + 1):
+        world.registry.push("team/app", digest(one), f"latest-{one}")
+    return sweep_policy("tags: {deny: ['latest-*'], on_violation: quarantine}")
+
+
+def test_between_two_tags_of_a_repository_it_may_stop_and_tells_and_writes_down_what_it_did(world):
+    policy = with_tags(world, 3)
+    looks = iter([False] * 3)
+    (row,) = swept(world, policy, is_over=lambda: next(looks, True))
+    assert (row.is_unfinished, row.repair_counts, row.state) == (True, {"changed": 2}, "unread")
+    assert "the worker had to stop" in row.problem
+    (so_far,) = world.told
+    assert len(so_far.change_ids) == 2
+    assert set(so_far.change_ids) == set(world.journal.done)
+    assert so_far.reason.startswith("Changed: 2 tags quarantined: ")
+    assert so_far.reason.endswith("That is not all: the worker had to stop before all of it was changed.")
+    assert "audit" not in so_far.reason + so_far.next_step
+    assert so_far.decision == "repaired"
+    (row,) = swept(world, policy, is_repeat=True)
+    assert (row.is_unfinished, row.repair_counts, row.problem) == (False, {"changed": 3}, "")
+    first, last = world.told
+    assert first.id != last.id
+    assert set(first.change_ids) < set(last.change_ids) == set(world.journal.done)
+
+
+def test_a_repository_of_which_nothing_was_changed_when_the_time_was_over_is_as_one_that_was_not_begun(world):
+    policy = with_tags(world, 3)
+    looks = iter([False])
+    assert list(swept(world, policy, is_over=lambda: next(looks, True))) == []
+    assert world.told == []
+    assert world.journal.entries == {}
+
+
+# ---------------------------------------------------------------- memory
+
+
+def images_in_memory():
+    return sum(isinstance(one, ListedImage) for one in gc.get_objects())
+
+
+@pytest.mark.parametrize("policy", [sweep_policy(MUTABILITY), Story().policy], ids=["settings", "scan gate"])
+def test_no_more_lists_of_images_are_in_memory_than_there_are_threads(world, policy):
+    number, threads, each = 40, 4, 50
+    for one in range(number):
+        world.add(f"team/{one:02}")
+    listed, enough, most = Counter(), ThreadEvent(), []
+
+    def images(name):
+        listed[name] += 1
+        if name == "team/00":
+            # What is done before its turn waits for the first, which is slow.
+            assert enough.wait(30)
+            most.append(images_in_memory())
+        elif len(listed) >= threads * AHEAD:
+            enough.set()
+        for one in range(each):
+            yield ListedImage(digest(one), (f"1.{one}",), pushed_at=NOW, finding_counts=(("CRITICAL", 1),))
+
+    world.images = images
+    before = images_in_memory()
+    rows = list(swept(world, policy, threads=threads, scan_ports=Story().ports))
+    assert [row.images.images for row in rows] == [each] * number
+    assert [row.vulnerabilities is None for row in rows] == [False] * number
+    assert most[0] - before <= threads * each
+
+
+def test_where_repairing_lists_the_images_once_more_the_first_list_is_gone(world):
+    policy, images, found = with_tags(world, 9), world.images, []
+    before = images_in_memory()
+
+    def counted(name):
+        found.append(images_in_memory() - before)
+        return images(name)
+
+    world.images = counted
+    (row,) = swept(world, policy)
+    assert row.images.images == 9
+    assert found == [0, 0]
 
 
 def test_denied_tags_are_quarantined_but_for_one_in_use_which_a_person_must_move(world):
@@ -256,6 +409,48 @@ def test_what_needs_no_look_costs_no_call(image):
     story.finds(a_finding())
     judged_without_event(story, replace(visit_of(), images=(image,)))
     assert (story.ports.states.reads, story.ports.scans.reads) == (0, 0)
+
+
+def test_an_image_of_which_all_is_told_is_not_looked_at_again_as_long_as_its_numbers_are_the_same():
+    story = Story()
+    story.finds(a_finding("CVE-2026-1"))
+    judged_without_event(story, visit_of(CRITICAL=1))
+    looked = story.ports.scans.reads
+    judged_without_event(story, visit_of(CRITICAL=1), "night-2")
+    assert story.ports.scans.reads == looked
+    story.finds(a_finding("CVE-2026-1"), a_finding("CVE-2026-2"))
+    judged_without_event(story, visit_of(CRITICAL=2), "night-3")
+    assert story.kinds == ["image_vulnerable"] * 2
+
+
+def test_a_gate_that_limits_more_than_it_did_is_asked_again_though_the_numbers_are_the_same():
+    story = Story()
+    story.finds(a_finding("CVE-2026-1"), a_finding("CVE-2026-2", severity="high"))
+    judged_without_event(story, visit_of(CRITICAL=1, HIGH=1))
+    story.policy = Story(limits={"critical": 0, "high": 0}).policy
+    looked = story.ports.scans.reads
+    judged_without_event(story, visit_of(CRITICAL=1, HIGH=1), "night-2")
+    assert story.ports.scans.reads > looked
+
+
+def test_with_a_filter_an_image_is_looked_at_each_night_as_its_day_counts():
+    story = Story(fixable_only=True)
+    story.finds(a_finding())
+    for run in ("night-1", "night-2"):
+        looked = story.ports.scans.reads
+        judged_without_event(story, visit_of(CRITICAL=1), run)
+        assert story.ports.scans.reads > looked
+
+
+def test_no_image_is_judged_once_the_time_is_over():
+    story = Story()
+    story.finds(a_finding())
+    ports = story.ports
+    with pytest.raises(UnfinishedError, match="scan gate"):
+        sweep_scans(
+            visit_of(CRITICAL=1), run="r", policy=story.policy, ports=ports, now=NOW, is_over=lambda: True
+        )
+    assert (ports.states.reads, ports.scans.reads) == (0, 0)
 
 
 def test_an_image_that_cannot_be_judged_is_said_and_by_which_tag():

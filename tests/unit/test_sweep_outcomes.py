@@ -15,6 +15,7 @@ from ecr_warden.domain.outcomes import SettingStatus
 from ecr_warden.domain.places import REGISTRY, Place
 from ecr_warden.domain.routing import routed
 from ecr_warden.domain.settings.native import REGISTRY as WHOLE
+from ecr_warden.domain.sweep.judgements import Standing
 from ecr_warden.domain.sweep.outcomes import drift_outcome, finished_outcome
 from ecr_warden.domain.sweep.summary import RunSummary, Unseen
 from ecr_warden.domain.sweep.visits import Repair, RepairStatus
@@ -101,6 +102,30 @@ def test_fewer_failures_at_another_try_of_the_run_are_news():
     assert told(visit, both).id == told(visit, both).id != told(visit, one).id
 
 
+def unread(visit):
+    found = [
+        replace(one, standing=Standing.UNREAD, what=f"{one.section} could not be read: AccessDenied")
+        for one in visit.judgements
+    ]
+    return replace(visit, judgements=tuple(found))
+
+
+def test_what_cannot_be_read_is_told_once_and_not_each_night():
+    visit = unread(a_visit(LIFECYCLE, mode="enforce"))
+    outcome = told(visit)
+    assert (outcome.decision, outcome.severity, outcome.changed) == ("failed", "high", False)
+    assert told(visit, run="run-2").id == outcome.id
+    elsewhere = replace(visit, place=Place("222222222222", "eu-west-1"))
+    assert told(elsewhere).id != outcome.id
+    assert told(unread(a_visit(LIFECYCLE, MUTABILITY))).id != outcome.id
+
+
+def test_a_repair_that_failed_is_told_each_run_whatever_could_not_be_read():
+    visit = a_visit(MUTABILITY, mode="enforce")
+    repairs = [Repair(visit.judgements[0], RepairStatus.FAILED, "AccessDenied")]
+    assert told(unread(visit), repairs).id != told(unread(visit), repairs, run="run-2").id
+
+
 def test_many_tags_are_counted_and_the_first_are_named_with_their_digests():
     outcome = told(a_visit(DENIED, tags=[f"x{number}" for number in range(9)]))
     (tags,) = outcome.settings
@@ -141,6 +166,14 @@ def test_a_partial_run_says_what_was_not_looked_at_and_why_and_how_much_more():
         "Not looked at: batch 0 in 222222222222/eu-west-1 (50 repositories): AccessDenied" in outcome.reason
     )
     assert "and 2 more" in outcome.reason
+
+
+def test_of_a_run_that_did_not_see_everything_it_is_not_said_that_nothing_was_changed():
+    assert "Nothing was changed." in finished_outcome(SUMMARY, home=HERE, report=None).reason
+    unseen = (Unseen(str(HERE), "batch 1 of 1", "no answer", 50),)
+    outcome = finished_outcome(replace(SUMMARY, unseen=unseen), home=HERE, report=None)
+    assert "Nothing was changed" not in outcome.reason
+    assert "`ecr-warden history --run run-1`" in outcome.next_step
 
 
 def test_a_run_with_a_failed_change_is_partial_and_says_where_the_reasons_are():

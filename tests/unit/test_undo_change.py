@@ -358,7 +358,10 @@ def test_an_image_that_is_gone_does_not_come_back():
 @BOTH
 def test_a_repository_that_is_gone_is_said_to_be(change):
     gone = replace(change, repository="team/gone")
-    assert_left_alone(gone, world(gone), Status.FAILED, "team/gone")
+    for act in (look_at_change, undo_change):
+        found = act(gone.id, world(gone))
+        assert found.status is Status.IMPOSSIBLE, "another try comes to the same"
+        assert found.said == "The repository was deleted meanwhile: nothing is left to take back."
 
 
 def test_a_deletion_cannot_be_taken_back():
@@ -722,8 +725,15 @@ def test_what_somebody_has_changed_since_stays_and_is_shown(setting):
     ports, change, _ = world_of(setting, now=OTHERS[setting])
     found = assert_left_alone(change, ports, Status.IMPOSSIBLE, "Somebody has changed the")
     assert "Take a setting back" in found.next_step
-    value = next(iter(json.loads(json.dumps(OTHERS[setting])).values()))
-    assert json.dumps(value) in found.said
+    assert found.now == OTHERS[setting]
+
+
+def test_what_somebody_removed_since_stays_so():
+    ports, change, _ = world_of(Setting.LIFECYCLE)
+    ports.settings.lifecycle = None
+    found = undo(change, ports)
+    assert (found.status, found.now) == (Status.IMPOSSIBLE, None)
+    assert "since: there is none, which stays so." in found.said
 
 
 @EVERY

@@ -16,11 +16,13 @@ import boto3
 
 from ecr_warden.adapters.dynamodb import DynamoJournal, DynamoLocks
 from ecr_warden.adapters.dynamodb_history import DynamoHistory
+from ecr_warden.adapters.rate import SWEEP_CONFIG
 from ecr_warden.domain.images import Change, RecordedChange, rule_at
 from ecr_warden.domain.runs import run_of
+from ecr_warden.errors import AwsError
 from ecr_warden.ports import History, Journal, Locks, Progress
 from ecr_warden.wiring import utc_now
-from ecr_warden_cli.account.stack import CLIENT_CONFIG, find_stack
+from ecr_warden_cli.account.stack import find_stack
 
 # Seconds; longer than a command holds a lock, so that one that is still held was left by one that died.
 _HELD: Final = 120.0
@@ -45,15 +47,24 @@ def journal_path() -> Path:
     return Path(state).expanduser() / "ecr-warden" / "journal.sqlite3"
 
 
+class JournalFileError(AwsError):
+    """Report that the file cannot be read or written: what it does not have is not changed."""
+
+
 class FileJournal:
-    """Every change, under its id; SQLite makes two commands at once as safe as DynamoDB's conditions do."""
+    """Every change, under its id; SQLite makes two commands at once as safe as DynamoDB's conditions do.
+
+    All methods raise ``JournalFileError``.
+    """
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # Settings are written by several threads at once.
-        self._database = sqlite3.connect(path, isolation_level=None, timeout=30, check_same_thread=False)
+        self._path = path
         self._one_at_a_time = threading.Lock()
-        self._database.execute(
+        with self._said():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # Settings are written by several threads at once.
+            self._database = sqlite3.connect(path, isolation_level=None, timeout=30, check_same_thread=False)
+        self._execute(
             "CREATE TABLE IF NOT EXISTS change"
             " (id TEXT PRIMARY KEY, is_done INTEGER NOT NULL, entry TEXT NOT NULL)"
         )
@@ -92,8 +103,18 @@ class FileJournal:
         return before if written.rowcount else Progress.DONE
 
     def _execute(self, statement: str, *values: str | float) -> sqlite3.Cursor:
-        with self._one_at_a_time:
+        with self._one_at_a_time, self._said():
             return self._database.execute(statement, values)
+
+    @contextmanager
+    def _said(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, sqlite3.Error) as error:
+            raise JournalFileError(
+                f"the journal {self._path} cannot be used: {error}. Set XDG_STATE_HOME to a folder "
+                "that can be written, or move the file away if it is no journal"
+            ) from error
 
     def progress(self, change_id: str) -> Progress:
         """Tell how far a change is; ``NEW`` if it is not recorded."""
@@ -199,7 +220,8 @@ def open_records(
     """Give the stack's journal with what it has, or where none is deployed, a file's; raises ``AwsError``."""
     stack = find_stack(session, stack_name, region)
     if stack is not None:
-        client = session.client("dynamodb", region_name=region, config=CLIENT_CONFIG)
+        # Many threads record changes at once.
+        client = session.client("dynamodb", region_name=region, config=SWEEP_CONFIG)
         table = stack.journal_table
         yield Records(
             DynamoJournal(client, table),

@@ -11,8 +11,8 @@ import boto3
 from ecr_warden.adapters.aws import translated
 from ecr_warden.adapters.ecr_settings import EcrSettings
 from ecr_warden.adapters.ecr_templates import EcrTemplates
-from ecr_warden.ports import Journal, Locks, SettingsRegistry, TemplatesRegistry
 from ecr_warden.domain.places import Place
+from ecr_warden.ports import Journal, Locks, SettingsRegistry, TemplatesRegistry
 from ecr_warden.wiring import utc_now
 from ecr_warden_cli.account.journal import open_journal
 from ecr_warden_cli.account.stack import CLIENT_CONFIG, account_of, open_session

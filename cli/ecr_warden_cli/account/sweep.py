@@ -1,12 +1,11 @@
 """The registries that a plan is of, in the accounts and Regions that are asked for, and their journal."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from ecr_warden.adapters.accounts import Accounts
 from ecr_warden.adapters.aws import translated
 from ecr_warden.adapters.ecr_repositories import EcrRepositories
 from ecr_warden.adapters.ecr_settings import EcrSettings
@@ -15,10 +14,11 @@ from ecr_warden.adapters.rate import SWEEP_CONFIG, AdaptiveRate, attach
 from ecr_warden.domain.places import Place
 from ecr_warden.errors import EcrWardenError
 from ecr_warden.place_wiring import PlacePorts
-from ecr_warden.ports import Repositories, SettingsRegistry
+from ecr_warden.ports import Journal, Locks, Repositories, SettingsRegistry
 from ecr_warden.use_cases.sweep.ports import RepairPorts, VisitPorts
 from ecr_warden_cli.account.journal import open_journal
-from ecr_warden_cli.account.stack import account_of, open_session
+from ecr_warden_cli.account.reach import Reach
+from ecr_warden_cli.account.stack import account_of, check_region, open_session
 
 
 class NoRoleError(EcrWardenError):
@@ -27,17 +27,13 @@ class NoRoleError(EcrWardenError):
 
 @dataclass(frozen=True)
 class Asked:
-    """Which registries are asked for; without accounts and units, those of the credentials' account.
-
-    ``stack_name`` is the stack whose journal records changes, in the first Region.
-    """
+    """Which registries are asked for; without accounts and units, those of the credentials' account."""
 
     regions: tuple[str, ...]
     accounts: tuple[str, ...]
     organizational_units: tuple[str, ...]
     role_name: str | None
     external_id: str | None
-    stack_name: str
 
 
 @dataclass(frozen=True)
@@ -51,8 +47,8 @@ class SweepAccounts:
 
     Raises
     ------
-    NoRegionError, NoRoleError
-        Where something was not said that is needed.
+    NoRegionError, NoSuchRegionError, NoRoleError
+        Where something was not said that is needed, or is none.
     AwsError, RefusedError
         Where the account or the organization could not be asked for.
 
@@ -62,15 +58,21 @@ class SweepAccounts:
         """Find the registries; ``planned`` are those of a plan's file, among which they are."""
         self._asked = asked
         self._session, region = open_session(asked.regions[0] if asked.regions else None)
+        for other in asked.regions:
+            check_region(self._session, other)
         self.home = Place(account_of(self._session), region)
-        self._accounts = Accounts(
-            self.home, asked.role_name, asked.external_id, session=self._session, config=SWEEP_CONFIG
+        self._reach = Reach(
+            self.home,
+            self._session,
+            SWEEP_CONFIG,
+            role_name=asked.role_name,
+            external_id=asked.external_id,
         )
         # All that look at a registry and change it share its rate.
         self._ecr = cache(self._opened_ecr)
         self.places = self._places() if planned is None else self._of_plan(planned)
-        others = sorted({place.account for place in self.places} - {self.home.account})
-        if others and asked.role_name is None:
+        others = sorted({place.account for place in self.places if not self._reach.has(place.account)})
+        if others:
             raise NoRoleError(
                 f"these credentials are of the account {self.home.account}: give --role-name, the role to "
                 f"take in {', '.join(others)}"
@@ -101,24 +103,35 @@ class SweepAccounts:
         """Give what looking at a registry needs; raises ``AwsError`` and ``RefusedError``."""
         client = self._ecr(place)
         return _ReadPorts(
-            EcrRepositories(client, lambda: self._accounts.client("resourcegroupstaggingapi", place), place),
+            EcrRepositories(client, lambda: self._reach.client("resourcegroupstaggingapi", place), place),
             EcrSettings(client, account=place.account, region=place.region),
         )
 
     def _client(self, service: str, place: Place) -> Any:  # noqa: ANN401  # each adapter names the client's type
-        return self._ecr(place) if service == "ecr" else self._accounts.client(service, place)
+        return self._ecr(place) if service == "ecr" else self._reach.client(service, place)
 
     def _opened_ecr(self, place: Place) -> Any:  # noqa: ANN401  # the SDK builds its classes as it runs
-        client = self._accounts.client("ecr", place)
+        client = self._reach.client("ecr", place)
         attach(client, AdaptiveRate())
         return client
 
     @contextmanager
-    def changing(self, say: Callable[[str], None]) -> Iterator[Callable[[Place], RepairPorts]]:
-        """Give what opens a registry to change it; the changes of all are in one journal."""
-        with open_journal(self._session, self._asked.stack_name, self.home.region, say) as (journal, locks):
+    def changing(
+        self, stack_name: str, say: Callable[[str], None]
+    ) -> Iterator[Callable[[Place], RepairPorts]]:
+        """Give what opens a registry to change it; it raises ``AwsError`` and ``RefusedError``.
+
+        The changes of all are in one journal: that of the stack, in the first Region.
+        """
+        with ExitStack() as parts:
+
+            @cache
+            def journal_and_locks() -> tuple[Journal, Locks]:
+                return parts.enter_context(open_journal(self._session, stack_name, self.home.region, say))
 
             def opened(place: Place) -> RepairPorts:
+                # Here, so that what goes wrong is said of each change, and another try is made.
+                journal, locks = journal_and_locks()
                 return PlacePorts(
                     lambda service: self._client(service, place), place, journal=journal, locks=locks
                 )

@@ -7,11 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from ecr_warden.adapters.accounts import Accounts
 from ecr_warden.adapters.ecr import EcrRegistry
-from ecr_warden.adapters.ecr_settings import EcrSettings
 from ecr_warden.adapters.ecr_storage import EcrStorage
-from ecr_warden.adapters.ecr_templates import EcrTemplates
+from ecr_warden.adapters.ecr_undoing import RemovableEcrSettings, RestorableEcrTemplates
 from ecr_warden.domain.places import Place
 from ecr_warden.ports import (
     History,
@@ -20,10 +18,11 @@ from ecr_warden.ports import (
     Locks,
     Registry,
     RemovableSettings,
-    TemplatesRegistry,
+    RestorableTemplates,
 )
 from ecr_warden.wiring import utc_now
 from ecr_warden_cli.account.journal import open_records
+from ecr_warden_cli.account.reach import Reach
 from ecr_warden_cli.account.stack import CLIENT_CONFIG, account_of, open_session
 
 if TYPE_CHECKING:
@@ -37,35 +36,38 @@ class OneRegistry:
     registry: Registry
     storage: ImageStorage
     settings: RemovableSettings
-    templates: TemplatesRegistry
+    templates: RestorableTemplates
 
 
 @dataclass(frozen=True)
 class UndoAccount:
-    """Whose credentials are used, the journal, and the registries that they reach."""
+    """The journal, and the registries that the credentials reach."""
 
-    place: Place
-    accounts: Accounts
+    reach: Reach
     journal: Journal
     locks: Locks
     history: History
-    has_role: bool = False
     now: Callable[[], datetime] = utc_now
     pause: Callable[[float], None] = time.sleep
     _known: dict[Place, OneRegistry] = field(default_factory=dict)
 
+    @property
+    def place(self) -> Place:
+        """Whose credentials are used."""
+        return self.reach.home
+
     def at(self, place: Place) -> OneRegistry | None:
         """Give a registry; other accounts are reached by a role alone, own ones in every Region."""
-        if place.account != self.place.account and not self.has_role:
+        if not self.reach.has(place.account):
             return None
         if place not in self._known:
-            client: ECRClient = self.accounts.client("ecr", place)
+            client: ECRClient = self.reach.client("ecr", place)
             named = {"account": place.account, "region": place.region}
             self._known[place] = OneRegistry(
                 EcrRegistry(client, **named),
                 EcrStorage(client),
-                EcrSettings(client, **named),
-                EcrTemplates(client),
+                RemovableEcrSettings(client, **named),
+                RestorableEcrTemplates(client),
             )
         return self._known[place]
 
@@ -82,8 +84,6 @@ def open_account(
     """Open the stack's Region, or else the session's; raises ``NoRegionError`` and ``AwsError``."""
     session, region = open_session(region)
     place = Place(account_of(session), region)
-    accounts = Accounts(place, role_name, external_id, session, CLIENT_CONFIG)
+    reach = Reach(place, session, CLIENT_CONFIG, role_name=role_name, external_id=external_id)
     with open_records(session, stack_name, region, say) as records:
-        yield UndoAccount(
-            place, accounts, records.journal, records.locks, records.history, has_role=bool(role_name)
-        )
+        yield UndoAccount(reach, records.journal, records.locks, records.history)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,21 @@ from ecr_warden_cli.policy.check import Checked, check_policy
 
 # click's own check gives exit status 2, wrong usage, where there is no such file.
 POLICY_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+class _OutFile(click.Path):
+    """A file that is to be written, which is found to be impossible before anything is read for it."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401  # click's own contract
+        path = Path(os.fsdecode(super().convert(value, param, ctx)))
+        if not path.parent.is_dir():
+            self.fail(f"the folder {path.parent} does not exist", param, ctx)
+        if not os.access(path.parent, os.W_OK | os.X_OK):
+            self.fail(f"nothing can be written to the folder {path.parent}", param, ctx)
+        return path
+
+
+OUT_FILE = _OutFile(dir_okay=False, path_type=Path)
 
 policy_option = click.option(
     "--policy", type=POLICY_FILE, default="policy.yaml", show_default=True, help="The policy file."

@@ -1,7 +1,7 @@
 """The demo command."""
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 from rich.console import Console
@@ -14,6 +14,22 @@ from ecr_warden_cli.commands.showing import console, show_caused
 if TYPE_CHECKING:
     from ecr_warden_cli.demo.day import Shown
     from ecr_warden_cli.demo.sweep import Sweep
+
+# Of what befell many repositories.
+_MOST: Final = 6
+# The worst first, by the states of a report's rows, whose words these are.
+_STATES: Final = {
+    "failed": "repair failed",
+    "unread": "not read",
+    "violation": "needs a person",
+    "differs": "differs from the policy",
+    "kept": "kept as its owner chose",
+    "repaired": "repaired",
+    "exempt": "exempt",
+    "compliant": "as the policy wants it",
+    "undecided": "no rule is for it",
+    "gone": "deleted meanwhile",
+}
 
 
 @click.command()
@@ -36,8 +52,9 @@ def demo(*, as_json: bool) -> None:
         from ecr_warden_cli.demo.day import POLICY, Demo  # noqa: PLC0415
         from ecr_warden_cli.local.aws import local_aws  # noqa: PLC0415
 
-        with local_aws(read_policy(POLICY, name=POLICY.name)) as aws:
-            steps = Demo(aws)
+        policy = read_policy(POLICY, name=POLICY.name)
+        with local_aws(policy) as aws:
+            steps = Demo(aws, policy)
             progress.update(task, total=len(steps.steps), description="Events")
             shown = []
             for step in steps.run():
@@ -46,7 +63,7 @@ def demo(*, as_json: bool) -> None:
                 shown.append(step)
                 if not as_json:
                     out.print()
-                    show_caused(out, step.caused, title=f"{len(shown)}. {step.title}")
+                    show_caused(out, step.caused, title=f"{len(shown)}. {step.title}", most=_MOST)
     if as_json:
         steps_as_json = [
             {"title": step.title, "problems": step.problems, **step.caused.as_json()} for step in shown
@@ -56,29 +73,36 @@ def demo(*, as_json: bool) -> None:
                 {
                     "steps": steps_as_json,
                     "ok": not any(s.problems for s in shown),
-                    "report": steps.sweep.report,
+                    "report": str(steps.sweep.report),
                 },
                 default=str,
             )
         )
     else:
-        _sweep(out, steps.sweep)
         _summary(out, shown)
+        _sweep(out, steps.sweep)
+        out.print(f"\n{sum(not step.problems for step in shown)} of {len(shown)} steps went as they should.")
     raise SystemExit(int(any(step.problems for step in shown)))
 
 
 def _sweep(out: Console, sweep: "Sweep") -> None:
     """Show how the swept repositories were, how they are, and where the report is."""
-    table = Table(title="The swept registry", title_justify="left", show_edge=False, pad_edge=False)
-    table.add_column("repositories")
-    for column in ("before", "after"):
+    table = Table(
+        title=f"The sweep's {len(sweep.rows)} repositories",
+        title_justify="left",
+        show_edge=False,
+        pad_edge=False,
+    )
+    table.add_column("")
+    for column in ("found", "left"):
         table.add_column(column, justify="right")
     before, after = sweep.before(), sweep.after()
-    for state in dict.fromkeys((*before, *after)):
-        table.add_row(state.value, str(before[state]), str(after[state]))
+    for state, words in _STATES.items():
+        if before[state] or after[state]:
+            table.add_row(words, str(before[state]), str(after[state]))
     out.print()
     out.print(table)
-    out.print(f"The report: {sweep.report}", soft_wrap=True)
+    out.print(f"\nThe sweep's report: {sweep.report.as_uri()}", soft_wrap=True)
 
 
 def _summary(out: Console, shown: list["Shown"]) -> None:
@@ -91,5 +115,3 @@ def _summary(out: Console, shown: list["Shown"]) -> None:
         table.add_row(str(number), step.title, str(len(step.caused.changes)), told, verdict)
     out.print()
     out.print(table)
-    wrong = sum(bool(step.problems) for step in shown)
-    out.print(f"\n{len(shown) - wrong} of {len(shown)} steps went as they should.")

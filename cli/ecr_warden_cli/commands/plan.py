@@ -3,14 +3,19 @@
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
 
-from ecr_warden_cli.commands.common import json_option, policy_option, read_policy, said_errors
-from ecr_warden_cli.commands.scope_options import open_accounts, scope_of, scope_options
+from ecr_warden_cli.commands.common import OUT_FILE, json_option, policy_option, read_policy, said_errors
+from ecr_warden_cli.commands.scope_options import (
+    open_accounts,
+    scope_of,
+    scope_options,
+    unmatched_text,
+    verbose_option,
+)
 from ecr_warden_cli.sweep.gathering import Gathering
 from ecr_warden_cli.sweep.plan_file import CHANGES, Document, written_at_once
 from ecr_warden_cli.sweep.planning import head_of, look_into
@@ -24,9 +29,8 @@ _HAS_CHANGES = 2
 @click.command()
 @policy_option
 @scope_options
-@click.option(
-    "--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the plan to a file, for apply."
-)
+@verbose_option
+@click.option("--out", type=OUT_FILE, help="Write the plan to a file, for apply.")
 @json_option
 def plan(
     policy: Path,
@@ -38,21 +42,26 @@ def plan(
 ) -> None:
     """Show what differs from the policy, and change nothing.
 
-    Of the account that the usual credentials, profile and AWS_ENDPOINT_URL name. The exit status is 0 where
-    nothing is to change, 2 where something is, 1 where anything could not be looked at.
+    Of the account that the usual credentials, profile and AWS_ENDPOINT_URL name, or others by a role.
+
+    The exit status is 0 where nothing is to change, 2 where something is, in audit mode too (--mode enforce
+    leaves that out), and 1 where anything could not be looked at, or no repository matches. Wrong usage gives
+    2 as well.
     """
     checked = read_policy(policy)
     screen = Screen(is_silent=as_json)
     with said_errors(), Stopping() as stopping:
         accounts = open_accounts(asked)
         with _document(out, as_json=as_json) as document:
-            document.begin(head_of(str(policy), accounts.places))
+            document.begin(head_of(policy, checked, accounts.places))
             document.begin_array(CHANGES)
-            with Gathering(screen.show, document, is_verbose=is_verbose) as gathering:
+            scope = scope_of(asked)
+            shown = Gathering(screen.show, document, is_verbose=is_verbose, globs=scope.repositories)
+            with shown as gathering:
                 look_into(
                     gathering,
                     checked,
-                    scope_of(asked),
+                    scope,
                     accounts.places,
                     accounts.looking,
                     screen=screen,
@@ -62,8 +71,10 @@ def plan(
                 if stopping.is_asked():
                     _stop(gathering, out)
                 gathering.write_rest()
-                document.end({"counts": asdict(gathering.tally)})
+                document.end({"counts": gathering.tally.known(), "unmatched": gathering.unmatched})
                 gathering.show_end()
+    if gathering.unmatched:
+        raise click.ClickException(unmatched_text(gathering))
     raise SystemExit(_status(gathering.tally))
 
 

@@ -34,7 +34,8 @@ _STDIN: Final = Path("-")
     "kinds",
     multiple=True,
     type=click.Choice([kind.value for kind in OutcomeKind]),
-    help="A sample of this kind; may be given several times.",
+    metavar="KIND",
+    help=f"A sample of this kind; may be repeated. Kinds: {', '.join(OutcomeKind)}.",
 )
 @policy_option
 @click.option("--channel", "names", multiple=True, help="Only this channel of the policy; may be repeated.")

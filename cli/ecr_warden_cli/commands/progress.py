@@ -38,6 +38,8 @@ class Progress(AbstractContextManager["Progress"]):
     ----------
     what
         What they are and what is done with them, as in "repositories looked at".
+    one
+        The same of a single one; without it, as of many.
     is_quiet
         Whether nothing is said where there is no terminal.
     total
@@ -50,10 +52,11 @@ class Progress(AbstractContextManager["Progress"]):
         what: str,
         *,
         is_quiet: bool,
+        one: str | None = None,
         total: int | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._what, self._total, self._monotonic = what, total, monotonic
+        self._many, self._one, self._total, self._monotonic = what, one or what, total, monotonic
         self._done = 0
         self._begun = self._said = monotonic()
         self._is_quiet = is_quiet
@@ -87,18 +90,23 @@ class Progress(AbstractContextManager["Progress"]):
         """One more is done."""
         self._done += 1
         if self._bar and self._task is not None:
-            self._bar.advance(self._task)
+            self._bar.update(self._task, advance=1, description=self._what(self._total or self._done))
         elif not self._is_quiet and self._monotonic() - self._said >= _SECONDS:
             self._said = self._monotonic()
             click.echo(self._text(), err=True)
 
+    def _what(self, number: int) -> str:
+        return self._one if number == 1 else self._many
+
     def _text(self) -> str:
         rate = self._done / (self._said - self._begun)
         if self._total is None:
-            return f"{self._done} {self._what}, {rate:.0f} a second"
+            return f"{self._done} {self._what(self._done)}, {rate:.0f} a second"
         left = (self._total - self._done) / rate
         time_left = f"{left / _MINUTE:.0f} minutes" if left > _MINUTE else f"{left:.0f} seconds"
-        return f"{self._done} of {self._total} {self._what}, {rate:.0f} a second, {time_left} left"
+        return (
+            f"{self._done} of {self._total} {self._what(self._total)}, {rate:.0f} a second, {time_left} left"
+        )
 
     @contextmanager
     def hidden(self) -> Iterator[None]:

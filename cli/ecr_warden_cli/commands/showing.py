@@ -1,6 +1,8 @@
 """What the commands show to people on a terminal."""
 
 import json
+import sys
+from collections import Counter
 from typing import Any
 
 from rich.console import Console
@@ -14,6 +16,8 @@ from ecr_warden_cli.commands import message_texts
 
 _SHORT = 120
 _INDENT = 12
+# Of a message, for each thing of which there may be so many.
+_LINES = 4
 # What is tried again, and what never came to a function.
 _NOT_DONE = {"Retried", "Repeated"}
 _COLOURS = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "blue", "info": "dim"}
@@ -25,22 +29,43 @@ def console() -> Console:
     return found if found.is_terminal else Console(highlight=False, width=110)
 
 
-def show_caused(out: Console, caused: Caused, *, title: str) -> None:
-    """Show what one event caused: the functions, the rule, the change, the message."""
-    out.print(Text.assemble((title, "bold"), f"  {caused.detail_type or 'no event'}"))
+def show_caused(out: Console, caused: Caused, *, title: str, most: int = sys.maxsize) -> None:
+    """Show what one event caused: the functions, the rule, the change, the message.
+
+    What befell many alike is one line; ``most`` is how many there are of decisions, changes and messages.
+    """
+    no_event = "by the state machine" if caused.functions else "no event"
+    out.print(Text.assemble((title, "bold"), f"  {caused.detail_type or no_event}"))
     _line(out, "reached", ", ".join(caused.functions) or _why_none(caused))
-    for outcome in caused.outcomes:
-        _line(out, "rule", _rule(outcome))
-        _line(out, "decided", str(outcome.get("reason")), style=_COLOURS.get(outcome.get("severity", ""), ""))
+    alike = Counter(map(_decided, caused.outcomes))
+    for (rule, reason, colour), times in alike.most_common(most):
+        _line(out, "rule", rule)
+        _line(out, "decided", f"{times} times: {reason}" if times > 1 else reason, style=colour)
+    _more(out, "decided", len(alike) - most)
     for decision in caused.decisions:
         if decision["outcome_id"] is None:
             said = "" if decision["decision"] in _NOT_DONE else "nothing to do: "
             _line(out, "decided", f"{said}{decision['reason']}", style="dim")
-    for change in caused.changes:
+    for change in caused.changes[:most]:
         _line(out, "changed", f"{change['repository']} {change['section']}: {_change(change)}", style="green")
-    _show_messages(out, caused)
+    _more(out, "changed", len(caused.changes) - most)
+    _show_messages(out, caused, most)
     if caused.error is not None:
         _line(out, "failed", f"{caused.error['type']}: {caused.error['message']}", style="bold red")
+
+
+def _decided(outcome: dict[str, Any]) -> tuple[str, str, str]:
+    """Give the rule, the reason and its colour."""
+    return (
+        _rule(outcome),
+        str(outcome.get("reason")),
+        _COLOURS.get(outcome.get("severity", ""), ""),
+    )
+
+
+def _more(out: Console, label: str, left: int) -> None:
+    if left > 0:
+        _line(out, label, f"… and {left} more", style="dim")
 
 
 def _rule(outcome: dict[str, Any]) -> str:
@@ -57,17 +82,25 @@ def _why_none(caused: Caused) -> str:
     return "no function: no rule of the template takes it"
 
 
-def _show_messages(out: Console, caused: Caused) -> None:
+def _show_messages(out: Console, caused: Caused, most: int) -> None:
     """Show the first message as people see it, and of those that say the same the channel."""
-    for number, message in enumerate(caused.messages):
+    for number, message in enumerate(caused.messages[:most]):
         channel = message_texts.heading(message, caused.messages)
         if (number and len(caused.outcomes) == 1) or message.type == ChannelType.WEBHOOK:
             _line(out, "told", f"{channel}: {message_texts.title(message)}")
             continue
         _line(out, "told", channel)
-        out.print(Padding(Panel(Text(message_texts.text(message)), expand=False), (0, 0, 0, _INDENT)))
+        text = _beginning(message_texts.text(message), most * _LINES)
+        out.print(Padding(Panel(Text(text), expand=False), (0, 0, 0, _INDENT)))
+    _more(out, "told", len(caused.messages) - most)
     if caused.outcomes and not caused.messages:
         _line(out, "told", "nobody (it was told before, or no route takes it)", style="dim")
+
+
+def _beginning(text: str, most: int) -> str:
+    lines = text.splitlines()
+    left = len(lines) - most
+    return text if left <= 0 else "\n".join((*lines[:most], f"… and {left} more lines"))
 
 
 def _line(out: Console, label: str, text: str, style: str = "") -> None:

@@ -10,6 +10,7 @@ from ecr_warden.domain.undoing import undoes
 from ecr_warden.use_cases.undo_change import Status, Undone, look_at_changes, undo_all
 from ecr_warden_cli.commands.changes import sides_of
 from ecr_warden_cli.commands.common import check_askable, json_option, said_errors, to_json
+from ecr_warden_cli.sweep.lines import value_lines
 
 if TYPE_CHECKING:
     from ecr_warden_cli.account.undo import UndoAccount
@@ -54,7 +55,7 @@ def undo(  # noqa: PLR0913  # one for each option
 
     On the account that the usual credentials, profile and AWS_ENDPOINT_URL name, in all its Regions, by the
     stack's journal, or this machine's where no stack is deployed; other accounts by a role. Exit status 1 if
-    any change is not taken back.
+    any change is not taken back, also where the answer is no.
     """
     if bool(changes) == (run is not None):
         raise click.UsageError("give the ids of changes, or --run with the id of a run")
@@ -118,11 +119,16 @@ def _show(result: Undone) -> None:
     click.secho(f"{result.status} {result.change_id}{about}", fg=_COLOURS.get(result.status))
     if change and result.status is Status.POSSIBLE:
         click.echo(f"    {sides_of(change, '←')}")
-    for text in (result.said, result.next_step):
-        if text:
-            click.echo(f"    {text}")
+    for text in filter(None, (result.said, *_now_lines(result), result.next_step)):
+        click.echo(f"    {text}")
     if result.status is Status.UNDONE:
         click.echo(f"    Recorded as the change {result.undo_id}.")
+
+
+def _now_lines(result: Undone) -> list[str]:
+    if result.now is None or result.recorded is None:
+        return []
+    return [f"    {line}" for line in value_lines(result.recorded.change.section, result.now)]
 
 
 def _as_json(result: Undone) -> dict[str, Any]:
@@ -133,6 +139,7 @@ def _as_json(result: Undone) -> dict[str, Any]:
         "status": result.status,
         "said": result.said,
         "next_step": result.next_step,
+        "now": result.now,
         "undo_id": result.undo_id,
         "was_finished": recorded and recorded.is_done,
         "change": recorded and {name: getattr(recorded.change, name) for name in names},

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from ecr_warden.domain.policy import Policy
 from ecr_warden_cli.caused import Caused
 from ecr_warden_cli.demo.creations import Creations
 from ecr_warden_cli.demo.pushes import Pushes
@@ -30,11 +31,11 @@ class Shown:
 class Demo:
     """A day of a registry."""
 
-    def __init__(self, aws: LocalAws) -> None:
+    def __init__(self, aws: LocalAws, policy: Policy) -> None:
         self._aws = aws
         self._stack = aws.stack(DEFAULT_ACCOUNT, DEFAULT_REGION)
         scene = Scene(aws)
-        self.sweep = Sweep(scene)
+        self.sweep = Sweep(scene, policy)
         chapters = (
             Pushes(scene),
             Creations(scene),

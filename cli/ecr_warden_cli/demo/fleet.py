@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ from ecr_warden_cli.local.ecr_double import make_repository, seed_image
 from ecr_warden_cli.local.ecr_double.api import repository_of
 from ecr_warden_cli.local.ecr_double.findings import enhanced_finding
 from ecr_warden_cli.local.ecr_double.scan_events import complete_scan
+from ecr_warden_cli.local.ecr_double.storage import storage_of
 from ecr_warden_cli.local.inspector_double import CLUSTERS
 
 # How many there are of each state: 200 in all.
@@ -30,6 +32,12 @@ STATES: Final[Mapping[str, int]] = {
     "deleted-meanwhile": 1,
     "no-access": 1,
 }
+# What images are like: bytes, and days since their push.
+_SMALLEST: Final = 40_000_000
+_STEP: Final = 20_000
+_OLDEST: Final = 500
+# An image that lost its tag to another.
+_REPLACED: Final = "replaced"
 REPOSITORIES: Final = sum(STATES.values())
 _OPENSSL: Final = enhanced_finding("CVE-2022-3602", "CRITICAL", ("openssl", "3.0.2", "3.0.7"), score=9.8)
 _TEAMS: Final = ("payments", "search", "storefront")
@@ -80,6 +88,7 @@ class Fleet:
         self._backend = backend
         self._lifecycle = json.dumps(lifecycle)
         self._dress: dict[str, Callable[[str], None]] = {
+            "bare": self._leave,
             "compliant": self._comply,
             "own-choice": self._choose,
             "denied-tag": lambda name: self._push(name, "latest", "v1.0.0"),
@@ -129,11 +138,25 @@ class Fleet:
         digest = digest_of(name, "v2.0.0")
         complete_scan(_unheard, self._backend, name, digest, [_OPENSSL], enhanced=True)
 
+    def _leave(self, name: str) -> None:
+        """Push an image twice under a tag, so that the first has none any more."""
+        self._push(name, _REPLACED, "v1.0.0")
+
     def _push(self, name: str, *tags: str) -> None:
         for tag in tags:
             digest = digest_of(name, tag)
-            body = json.dumps({"schemaVersion": 2, "mediaType": MANIFEST, "annotations": {"of": digest}})
-            seed_image(self._backend, name, digest=digest, tags=(tag,), manifest=body, media_type=MANIFEST)
+            layer = {"digest": digest, "size": _SMALLEST + int(digest[7:11], 16) * _STEP}
+            body = json.dumps({"schemaVersion": 2, "mediaType": MANIFEST, "layers": [layer]})
+            tagged = () if tag == _REPLACED else (tag,)
+            seed_image(self._backend, name, digest=digest, tags=tagged, manifest=body, media_type=MANIFEST)
+            image = repository_of(self._backend, name).images[-1]
+            # A tag of what is old, or pulled, would stay by that alone.
+            is_new = "denied-tag" in name
+            days = 1 if is_new else 1 + int(digest[11:15], 16) % _OLDEST
+            pushed_at = datetime.now(UTC) - timedelta(days=days)
+            image.image_pushed_at = int(pushed_at.timestamp())
+            if "never-pulled" not in name and not is_new:
+                storage_of(image).pulled_at = pushed_at + timedelta(hours=1)
 
 
 def _unheard(*_: object, **__: object) -> None:

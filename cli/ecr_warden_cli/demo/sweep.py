@@ -1,80 +1,40 @@
 """The sweep over a registry on which events told nothing, and its report."""
 
 import json
-import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
-from itertools import islice
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+from unittest.mock import patch
 
 import boto3
+from botocore import handlers
 from botocore.awsrequest import AWSRequest, AWSResponse
 from moto.core.botocore_stubber import MockRawResponse
 from moto.ecr.models import ECRBackend, ecr_backends
 
-from ecr_warden.adapters.dynamodb import DynamoJournal, DynamoLocks
-from ecr_warden.adapters.dynamodb_scans import DynamoScanStates
-from ecr_warden.adapters.ecr_scans import EcrScans
-from ecr_warden.adapters.ecr_storage import EcrStorage
-from ecr_warden.adapters.outcome_bus import EventBridgePublisher
-from ecr_warden.adapters.report import write_html
-from ecr_warden.domain.places import Place
+from ecr_warden.adapters.sweep_store import BatchItem, SweepStore, read_item
+from ecr_warden.domain.policy import Policy
 from ecr_warden.domain.settings.lifecycle import lifecycle_document
-from ecr_warden.domain.sweep.outcomes import finished_outcome
-from ecr_warden.domain.sweep.rows import RepositoryRow, State
-from ecr_warden.domain.sweep.summary import RunSummary
-from ecr_warden.domain.sweep.tally import Tally
-from ecr_warden.place_wiring import PlacePorts
-from ecr_warden.use_cases.sweep.sweep_batch import sweep_batch
-from ecr_warden.wiring import utc_now
+from ecr_warden.domain.sweep.rows import RepositoryRow, State, decode_row
 from ecr_warden_cli.caused import Caused
-from ecr_warden_cli.commands.common import read_policy
 from ecr_warden_cli.demo.fleet import REPOSITORIES, STATES, Fleet, digest_of, name_of
 from ecr_warden_cli.demo.scene import Scene, Step
 from ecr_warden_cli.local.aws import DEFAULT_ACCOUNT, DEFAULT_REGION
+from ecr_warden_cli.local.errors import LocalAwsError
+from ecr_warden_cli.local.stack import LocalStack
 
-_POLICY: Final = Path(__file__).parent / "sweep.yaml"
-# Another than the stack's, whose journal and bus it uses.
+if TYPE_CHECKING:
+    from ecr_warden_cli.local.broker import Event
+
+# Another than the stack's own, whose registry the other chapters are about.
 _REGION: Final = "eu-central-1"
 _BATCH: Final = 50
-
-
-class _Uncounted:
-    """Takes what would be counted in CloudWatch: nobody reads a demo's."""
-
-    def count(self, name: str, **dimensions: str) -> None:
-        """Count nothing."""
-
-    def milliseconds(self, name: str, value: float) -> None:
-        """Record nothing."""
-
-    seconds = milliseconds
-
-
-class _Ports(PlacePorts):
-    """All that a sweep of the demo's other registry acts through; the stack's tables and bus are at home."""
-
-    def __init__(self, place: Place, physical: Mapping[str, str]) -> None:
-        clients = {
-            name: boto3.client(name, region_name=place.region)
-            for name in ("ecr", "ecs", "lambda", "inspector2", "resourcegroupstaggingapi")
-        }
-        clients["ecr"].meta.events.register_first("before-send.ecr", _deny)
-        dynamodb = boto3.client("dynamodb", region_name=DEFAULT_REGION)
-        super().__init__(
-            clients.__getitem__,
-            place,
-            journal=DynamoJournal(dynamodb, physical["JournalTable"]),
-            locks=DynamoLocks(dynamodb, physical["JournalTable"], utc_now),
-        )
-        events = boto3.client("events", region_name=DEFAULT_REGION)
-        self.publisher = EventBridgePublisher(events, physical["OutcomeBus"])
-        self.metrics = _Uncounted()
-        self.storage = EcrStorage(clients["ecr"])
-        self.scans = EcrScans(clients["ecr"], lambda: clients["inspector2"])
-        self.states = DynamoScanStates(dynamodb, physical["ScanTable"], utc_now)
+_WORKER: Final = "SweepBatchFunction"
+_LAST: Final = "SweepFinishFunction"
+# Under the current folder, as what the build makes is.
+REPORT: Final = Path(".build/demo/report.html")
 
 
 def _deny(request: AWSRequest, **_: Any) -> AWSResponse | None:  # noqa: ANN401  # what botocore gives beside it
@@ -88,18 +48,26 @@ def _deny(request: AWSRequest, **_: Any) -> AWSResponse | None:  # noqa: ANN401 
     return AWSResponse(request.url, 400, {}, MockRawResponse(json.dumps(said)))  # type: ignore[arg-type]
 
 
+@contextmanager
+def _denying() -> Iterator[None]:
+    """Let clients that are built in the context be refused one repository, for as long as they are there."""
+    denying = [*handlers.BUILTIN_HANDLERS, ("before-send.ecr", _deny)]
+    with patch.object(handlers, "BUILTIN_HANDLERS", denying):
+        yield
+
+
 class Sweep:
     """Nobody told of these repositories: the sweep finds them."""
 
-    def __init__(self, scene: Scene) -> None:
+    def __init__(self, scene: Scene, policy: Policy) -> None:
         self.scene = scene
-        self.place = Place(DEFAULT_ACCOUNT, _REGION)
-        self.policy = read_policy(_POLICY, name=_POLICY.name)
+        self._policy = policy
         self.rows: list[RepositoryRow] = []
-        self.report: Path | None = None
+        self.report = REPORT.absolute()
+        self._work: list[tuple[str, Event]] = []
         self.steps = (
             Step(f"A sweep over {REPOSITORIES} repositories in every state", self._first, self._is_repaired),
-            Step("The same run, as if it had been interrupted", self._same, _is_repeated),
+            Step("The same run again, as if its workers had been stopped", self._same, _is_repeated),
             Step("The sweep of the next night", self._next, self._is_quiet),
         )
 
@@ -108,17 +76,21 @@ class Sweep:
         """The registry that is swept."""
         return ecr_backends[DEFAULT_ACCOUNT][_REGION]
 
-    def before(self) -> Counter[State]:
-        """Count how the repositories were found."""
-        return Counter(_found(row) for row in self.rows)
+    @property
+    def stack(self) -> LocalStack:
+        """The stack that sweeps."""
+        return self.scene.aws.stack(DEFAULT_ACCOUNT, DEFAULT_REGION)
 
-    def after(self) -> Counter[State]:
+    def before(self) -> Counter[str]:
+        """Count how the repositories were found, by the states of a report."""
+        return Counter(_found(row).value for row in self.rows)
+
+    def after(self) -> Counter[str]:
         """Count how the repositories are left."""
-        return Counter(row.state for row in self.rows)
+        return Counter(row.state.value for row in self.rows)
 
     def _first(self) -> None:
-        section = next(rule.lifecycle for rule in self.policy.rules if rule.lifecycle is not None)
-        Fleet(self.backend, lifecycle_document(section)).build()
+        Fleet(self.backend, _lifecycle(self._policy)).build()
         ecr = boto3.client("ecr", region_name=_REGION)
         for number in range(STATES["archived"]):
             name = name_of("archived", number)
@@ -127,50 +99,67 @@ class Sweep:
                 imageId={"imageDigest": digest_of(name, "v0.9.0")},
                 targetStorageClass="ARCHIVE",
             )
-        self.rows = self._swept("demo-night-1")
+        self._set("SweepPlacesFunction", "REGIONS", _REGION)
+        self._set("SweepListFunction", "BATCH_SIZE", str(_BATCH))
+        with _denying(), self._deleting():
+            self._sweep("night-1")
+        invocations = self.scene.aws.broker.trace.invocations
+        self._work = [
+            (item.function, item.event) for item in invocations if item.function in (_WORKER, _LAST)
+        ]
+        self._keep("sweep-night-1")
+
+    def _set(self, function: str, name: str, value: str) -> None:
+        given = self.stack.functions[function]
+        given.environment = {**given.environment, f"ECR_WARDEN_SWEEP_{name}": value}
+
+    @contextmanager
+    def _deleting(self) -> Iterator[None]:
+        """Let somebody delete a repository between the list and the look at it."""
+        worker = self.stack.functions[_WORKER]
+        invoke = worker.invoke
+
+        def delete_and_invoke(*given: Any) -> Any:  # noqa: ANN401  # whatever it answers
+            self.backend.repositories.pop(name_of("deleted-meanwhile"), None)
+            return invoke(*given)
+
+        with patch.object(worker, "invoke", delete_and_invoke):
+            yield
 
     def _same(self) -> None:
-        self._swept("demo-night-1")
+        store = SweepStore(boto3.client("s3", region_name=DEFAULT_REGION), self._bucket)
+        for function, event in self._work:
+            if function == _WORKER:
+                # As a worker leaves it that began, and wrote nothing down before it was stopped.
+                item: BatchItem = read_item(event, BatchItem)
+                store.put_result(item, ())
+            self.scene.aws.broker.call(DEFAULT_ACCOUNT, DEFAULT_REGION, self.stack.physical[function], event)
 
     def _next(self) -> None:
-        self._swept("demo-night-2")
+        self._sweep("night-2")
 
-    def _swept(self, run: str) -> list[RepositoryRow]:
-        started = datetime.now(UTC)
-        stack = self.scene.aws.stack(DEFAULT_ACCOUNT, DEFAULT_REGION)
-        ports = _Ports(self.place, stack.physical)
-        listed = iter([one for page in ports.repositories.pages() for one in page])
-        # Somebody deletes it between the listing and the look.
-        self.backend.repositories.pop(name_of("deleted-meanwhile"), None)
-        rows: list[RepositoryRow] = []
-        while batch := list(islice(listed, _BATCH)):
-            rows += sweep_batch(
-                batch,
-                run=run,
-                policy=self.policy,
-                place=self.place,
-                ports=ports,
-                owners=None,
-                now=started,
-                scan_ports=ports,
-            )
-        summary = self._summary(run, started, rows)
-        # What is repaired is in the first night's.
-        self.report = self.report or Path(tempfile.mkdtemp(prefix="ecr-warden-demo-")) / f"{run}.html"
-        report = self.report.with_name(f"{run}.html")
-        with report.open("w", encoding="utf-8") as out:
-            write_html(out, rows, summary)
-        home = Place(DEFAULT_ACCOUNT, DEFAULT_REGION)
-        ports.publisher.publish(finished_outcome(summary, home=home, report=str(report)))
-        return rows
+    def _sweep(self, name: str) -> None:
+        run = self.scene.aws.sweep(self.stack, name)
+        if run.status != "SUCCEEDED":
+            raise LocalAwsError(f"the sweep {run.status}: {run.error} {run.cause}")
 
-    def _summary(self, run: str, started: datetime, rows: list[RepositoryRow]) -> RunSummary:
-        tally = Tally()
-        for row in rows:
-            tally.add(row)
-        return tally.summary(
-            run, started_at=started, ended_at=datetime.now(UTC), places=(self.place,), unseen=()
-        )
+    @property
+    def _bucket(self) -> str:
+        return self.stack.physical["ReportBucket"]
+
+    def _keep(self, run: str) -> None:
+        """Keep the report that people open, and read what it says of each repository."""
+        s3 = boto3.client("s3", region_name=DEFAULT_REGION)
+
+        def read(name: str) -> bytes:
+            return bytes(s3.get_object(Bucket=self._bucket, Key=f"runs/{run}/{name}")["Body"].read())
+
+        self.report.parent.mkdir(parents=True, exist_ok=True)
+        self.report.write_bytes(read("report.html"))
+        rows = json.loads(read("report.json"))["rows"]
+        self.rows = [
+            decode_row(json.dumps({name: row[name] for name in row if name != "state"})) for row in rows
+        ]
 
     def _is_repaired(self, caused: Caused) -> Iterator[str]:
         states = {row.repository: row.state for row in self.rows}
@@ -194,7 +183,7 @@ class Sweep:
             yield f"each vulnerable image should be told, once: {kinds}"
         if kinds["sweep_finished"] != 1:
             yield f"its end should be told once: {kinds}"
-        if self.report is None or "<html" not in self.report.read_text(encoding="utf-8")[:500]:
+        if "<html" not in self.report.read_text(encoding="utf-8")[:500]:
             yield f"the report should be at {self.report}"
 
     def _images(self) -> Iterator[str]:
@@ -225,7 +214,7 @@ class Sweep:
         # What was told with repairs the night before is told once more by itself; all else is known.
         left = STATES["without-team"] + STATES["denied-tag-in-use"]
         if not any(f"Drift found: {left}\n" in message.text for message in caused.messages):
-            yield f"{left} repositories should be told of once more, and no other: {caused.messages}"
+            yield f"{left} repositories should be told of once more, and no other"
 
 
 def _is_repeated(caused: Caused) -> Iterator[str]:
@@ -242,3 +231,9 @@ def _found(row: RepositoryRow) -> State:
     order = tuple(State)
     found = (State(section.standing.value) for section in row.sections)
     return min(found, key=order.index, default=State.UNDECIDED)
+
+
+def _lifecycle(policy: Policy) -> dict[str, Any]:
+    """Give the lifecycle policy that the policy wants of the swept repositories."""
+    section = next(rule.lifecycle for rule in policy.rules if rule.lifecycle is not None)
+    return lifecycle_document(section)

@@ -131,16 +131,18 @@ class LocalAws:
         """Say what came of the events of the trace."""
         trace = self.broker.trace
         ids = {event.get("id") for event in trace.sent}
+        # A state machine gives its functions what is no event, and has no id.
+        called = [item for item in trace.invocations if item.event_ids() == {None}]
         reached = [item for item in trace.invocations if not ids.isdisjoint(item.event_ids())]
         with self.acting_in(stack.account):
             messages = self.people.take() + read_topics(stack)
             changes = self._new_changes(stack)
         # The last event is what the others led to: an index comes after its platforms' manifests.
-        about = trace.sent[-1] if trace.sent else {}
+        about = trace.sent[-1] if trace.sent and not called else {}
         return Caused(
             event_id=about.get("id"),
             detail_type=about.get("detail-type"),
-            functions=list(dict.fromkeys(item.function for item in reached)),
+            functions=list(dict.fromkeys(item.function for item in (*called, *reached))),
             decisions=[decision for item in reached for decision in item.decisions()]
             + [_REPEATED for event_id in trace.repeated if event_id in ids],
             outcomes=[item["detail"] for item in trace.events if item["source"] == SOURCE],

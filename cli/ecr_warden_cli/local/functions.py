@@ -107,6 +107,8 @@ def _load(path: Path) -> Handler:
         raise LocalAwsError(f"{path}: the template names this function, but it is not there")
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
+    # Without any handler, Python writes warnings to the terminal.
+    logging.getLogger(spec.name).addHandler(logging.NullHandler())
     # SAM packs a function's folder as it is: nothing is to be left in it.
     with patch.object(sys, "dont_write_bytecode", True):  # noqa: FBT003  # the attribute's value
         spec.loader.exec_module(module)

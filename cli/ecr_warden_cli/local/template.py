@@ -40,6 +40,19 @@ class Template:
             case state:
                 return str(state)
 
+    def is_made(self, resource: Resource) -> bool:
+        """Tell whether a resource is there at all, by its condition and the parameters' defaults."""
+        name = resource.get("Condition")
+        return name is None or self._holds(self.document["Conditions"][name])
+
+    def _holds(self, condition: object) -> bool:
+        match condition:
+            case {"Fn::Not": [inner]}:
+                return not self._holds(inner)
+            case {"Fn::Equals": [{"Ref": str(name)}, str(value)]}:
+                return str(self.document["Parameters"][name]["Default"]) == value
+        raise LocalAwsError(f"the template has a condition of a kind that is not known here: {condition}")
+
 
 def logical_id(value: object) -> str:
     """Give the logical id that a ``Ref`` or a ``GetAtt`` of an ARN names, or raise ``LocalAwsError``."""

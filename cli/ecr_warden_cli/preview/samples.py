@@ -135,8 +135,8 @@ _REPOSITORY_CONFIGURED: Final = _outcome(
 )
 
 _TAG_IT: Final = (
-    "Ask its owner to tag it: aws ecr tag-resource --region eu-west-1 --resource-arn "
-    "arn:aws:ecr:eu-west-1:123456789012:repository/shop/returns --tags Key=team,Value=…"
+    "Ask its owner to tag it, with values of their own: `aws ecr tag-resource --region eu-west-1 "
+    "--resource-arn arn:aws:ecr:eu-west-1:123456789012:repository/shop/returns --tags Key=team,Value=TEAM`"
 )
 _INCOMPLETE: Final = (
     _setting(

@@ -8,8 +8,9 @@ from hashlib import sha256
 from types import TracebackType
 from typing import Any, Final, Self
 
+from ecr_warden.domain.globs import matches_glob
 from ecr_warden.domain.policy import Mode
-from ecr_warden.domain.sweep.judgements import Judgement, Standing
+from ecr_warden.domain.sweep.judgements import TAGS, Judgement, Standing
 from ecr_warden.domain.sweep.summary import Unseen
 from ecr_warden.domain.sweep.visits import Visit
 from ecr_warden_cli.native_diff import Line
@@ -38,16 +39,24 @@ class Gathering:
         Is written as things are found; its array of changes is open.
     is_verbose
         Whether what is kept is shown, too.
+    globs
+        Those by which repositories are asked for.
 
     """
 
     def __init__(
-        self, show: Callable[[Iterable[Line]], None], document: Document, *, is_verbose: bool
+        self,
+        show: Callable[[Iterable[Line]], None],
+        document: Document,
+        *,
+        is_verbose: bool,
+        globs: Iterable[str] = (),
     ) -> None:
         self.tally = Tally()
         self._show = show
         self._document = document
         self._shown = _SHOWN | {Standing.KEPT, Standing.EXEMPT} if is_verbose else _SHOWN
+        self._unmatched = dict.fromkeys(globs)
         self._known: set[bytes] = set()
         self._about: str | None = None
         self._spools = ExitStack()
@@ -67,6 +76,8 @@ class Gathering:
 
     def take(self, found: Visit | Unseen) -> None:
         """Take what was found of one repository."""
+        if isinstance(found, Visit):
+            self._match(found.repository.name)
         match found:
             case Unseen():
                 self._take_unseen(found)
@@ -81,11 +92,22 @@ class Gathering:
     def take_judgements(self, judgements: Iterable[Judgement]) -> None:
         """Take what was found, first of the registry's documents, then of one repository."""
         new = [one for one in judgements if self._is_new(one)]
+        for name in {one.repository for one in new if not one.of_registry}:
+            self._match(name)
         for group in ([one for one in new if one.of_registry], [one for one in new if not one.of_registry]):
             for one in group:
                 self._take_judgement(one)
             self._count_changed(group)
             self._show_group([one for one in group if one.standing in self._shown])
+
+    def _match(self, repository_name: str) -> None:
+        for glob in [one for one in self._unmatched if matches_glob(one, repository_name)]:
+            del self._unmatched[glob]
+
+    @property
+    def unmatched(self) -> tuple[str, ...]:
+        """The globs that nothing matched; none where something could not be looked at, which might."""
+        return () if self.tally.unseen else tuple(self._unmatched)
 
     def take_item(self, array: str, item: Mapping[str, Any]) -> None:
         """Take what a plan's file has of what is not to be changed."""
@@ -114,6 +136,7 @@ class Gathering:
         match judgement.standing:
             case Standing.DIFFERS:
                 tally.changes += 1
+                tally.changed_tags += judgement.section == TAGS
                 tally.in_audit += judgement.mode is Mode.AUDIT
                 self._take_change(judgement)
             case Standing.VIOLATION:
@@ -195,6 +218,7 @@ def read_into(
     has: Callable[[Judgement], bool],
 ) -> None:
     """Take what a plan's file has, a repository's together, as far as it is asked for."""
+    gathering.tally.is_of_file = True
     together: list[Judgement] = []
     for array, item in items:
         if array != CHANGES:

@@ -15,6 +15,8 @@ from ecr_warden_cli.native_diff import Line, Sign, setting_lines
 COLOURS: Final = {"+": "green", "-": "red", "~": "yellow", "!": "magenta", "?": "red"}
 # A person reads no more; JSON has all.
 _MOST: Final = 24
+# Of a value in one line.
+_LONGEST: Final = 80
 _SIGNS: Final[dict[RepairStatus, Sign]] = {
     RepairStatus.CHANGED: "+",
     RepairStatus.ALREADY: "=",
@@ -45,8 +47,22 @@ def judgement_lines(judgement: Judgement) -> Iterator[Line]:
         case _:
             yield Line("=", f"{judgement.section}: {judgement.what}", 1)
     if judgement.next_step:
-        yield Line("", f"{judgement.next_step}.", 2)
+        yield from _next_step_lines(judgement.next_step)
     yield Line("", rule_text(judgement.rule), 2)
+
+
+def _next_step_lines(text: str) -> Iterator[Line]:
+    """Say what a person can do; the command in it, between backticks, as a shell takes it from here."""
+    said, _, command = text.partition(": `")
+    if not command:
+        yield Line("", f"{text}.", 2)
+        return
+    yield Line("", f"{said}:", 2)
+    # An option a line, so that no terminal cuts a word at its edge.
+    first, *options = command.rstrip("`").split(" --")
+    parts = [first, *(f"--{option}" for option in options)]
+    for number, part in enumerate(parts, 1):
+        yield Line("", part if number == len(parts) else f"{part} \\", 3)
 
 
 def rule_text(rule: RuleReference) -> str:
@@ -65,7 +81,7 @@ def _change_lines(judgement: Judgement) -> Iterator[Line]:
     lines = [*_parts(judgement.setting, before, after)]
     yield from (Line(line.sign, line.text, 2) for line in lines[:_MOST])
     if len(lines) > _MOST:
-        yield Line("", f"… and {len(lines) - _MOST} lines more, which --json has", 2)
+        yield Line("", _more(len(lines) - _MOST), 2)
 
 
 def _tag_text(judgement: Judgement) -> str:
@@ -90,6 +106,22 @@ def _parts(setting: str, before: Mapping[str, Any], after: Mapping[str, Any]) ->
                 for key, value in after.items()
                 if before.get(key) != value
             )
+
+
+def value_lines(setting: str, value: Mapping[str, Any]) -> Iterator[str]:
+    """Say what a setting is, as a plan says it."""
+    # A registry's scanning has its type, too, which is in none of the lines.
+    lines = [] if setting == "scanning" else [line.text for line in setting_lines(setting, {}, value)]
+    if not lines:
+        text = json.dumps(value)
+        lines = [text] if len(text) <= _LONGEST else json.dumps(value, indent=2).splitlines()
+    yield from lines[:_MOST]
+    if len(lines) > _MOST:
+        yield _more(len(lines) - _MOST)
+
+
+def _more(number: int) -> str:
+    return f"… and {number} lines more, which --json has"
 
 
 def _json_diff(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Line]:
@@ -124,6 +156,15 @@ def advice(why: str) -> str:
         return "Renew the credentials, then run it again."
     if any(word in why for word in ("Throttl", "Rate exceeded", "TooManyRequests")):
         return "Run it again when fewer others call ECR."
+    if any(
+        word in why for word in ("InvalidParameter", "InvalidTag", "Validation", "LimitExceeded", "TooMany")
+    ):
+        return "Mend what ECR says is wrong, in the policy or in the repository, then plan again."
+    if any(word in why for word in ("Could not connect", "timeout on endpoint", "a web page")):
+        return (
+            "See whether there is such a Region, whether AWS can be reached from here, and what "
+            "AWS_ENDPOINT_URL is."
+        )
     return "Run it again."
 
 

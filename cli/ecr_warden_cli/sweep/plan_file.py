@@ -69,15 +69,19 @@ class Document:
 
 
 @contextmanager
-def written_at_once(path: Path) -> Iterator[TextIO]:
-    """Write a file that is there whole, or not at all: an error leaves what was there before."""
+def written_at_once(path: Path, *, newline: str | None = None) -> Iterator[TextIO]:
+    """Write a file that is there whole, or not at all: an error leaves what was there before.
+
+    ``newline`` is as ``open`` takes it.
+    """
     try:
         handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
     except OSError as error:
-        raise PlanFileError(f"{path} cannot be written: {error}") from error
+        # Its own text names the file that is there for moments alone.
+        raise PlanFileError(f"{path} cannot be written: {error.strerror or error}") from error
     temporary = Path(name)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
+        with os.fdopen(handle, "w", encoding="utf-8", newline=newline) as file:
             yield file
         temporary.replace(path)
     finally:
@@ -144,10 +148,11 @@ def _document(item: Mapping[str, Any], name: str) -> Mapping[str, object] | None
 
 @dataclass(frozen=True)
 class PlanHead:
-    """What a plan says before its changes: the policy's file, and the registries."""
+    """What a plan says before its changes: the policy's file and what it was, and the registries."""
 
     policy: str
     places: tuple[Place, ...]
+    policy_digest: str | None = None
 
 
 def read_head(path: Path) -> PlanHead:
@@ -160,7 +165,8 @@ def read_head(path: Path) -> PlanHead:
         )
     try:
         places = tuple(Place(*each.split("/")) for each in head["places"])
-        return PlanHead(_text(head, "policy"), places)
+        digest = _text(head, "policy_digest") if "policy_digest" in head else None
+        return PlanHead(_text(head, "policy"), places, digest)
     except _WRONG as error:
         raise PlanFileError(f"{path} is no plan: {error!r}") from error
 

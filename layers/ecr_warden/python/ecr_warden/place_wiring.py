@@ -29,7 +29,7 @@ class ReadingPorts:
         self.settings: SettingsRegistry = EcrSettings(ecr, account=account, region=region)
 
 
-# Seconds for which what runs is not listed again: a run asks about many images.
+# Seconds for which what runs is not listed again: a run asks about many images. A deletion asks afresh.
 _REMEMBERED: Final = 300.0
 
 
@@ -58,12 +58,17 @@ class UsageOfPlace:
         self._usage: AwsUsage | None = None
 
     def who_uses(
-        self, repository_name: str, image_digests: Collection[str], image_tags: Collection[str]
+        self,
+        repository_name: str,
+        image_digests: Collection[str],
+        image_tags: Collection[str],
+        *,
+        afresh: bool = False,
     ) -> tuple[str, ...]:
         """Name the workloads that use an image by one of its digests or tags."""
         with self._lock:
             usage = self._usage = self._usage or self._built()
-        return usage.who_uses(repository_name, image_digests, image_tags)
+        return usage.who_uses(repository_name, image_digests, image_tags, afresh=afresh)
 
     def _built(self) -> AwsUsage:
         return AwsUsage(

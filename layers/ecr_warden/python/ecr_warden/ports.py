@@ -189,12 +189,17 @@ class Usage(Protocol):
     """Which workloads run an image."""
 
     def who_uses(
-        self, repository_name: str, image_digests: Collection[str], image_tags: Collection[str]
+        self,
+        repository_name: str,
+        image_digests: Collection[str],
+        image_tags: Collection[str],
+        *,
+        afresh: bool = False,
     ) -> tuple[str, ...]:
         """Name the workloads that use an image by one of its digests or tags.
 
         An index has its children's digests, too. What could not be found out is named as well: it counts as
-        in use.
+        in use. ``afresh``: by what runs now, where what ran a while ago is remembered.
         """
 
 
@@ -447,6 +452,10 @@ class TemplatesRegistry(Protocol):
 
     def update_template(self, template: "CreationTemplate") -> None:
         """Replace all of a template; ``RefusedError`` if there is none of the prefix."""
+
+
+class RestorableTemplates(TemplatesRegistry, Protocol):
+    """Templates that can be as they were before, too."""
 
     def replace_template(self, template: "CreationTemplate") -> None:
         """Replace all of a template, also what it is to have no more; ``RefusedError`` where ECR keeps it."""

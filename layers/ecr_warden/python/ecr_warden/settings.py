@@ -7,7 +7,7 @@ from typing import Final, Self
 from ecr_warden.domain.places import Place
 from ecr_warden.errors import SettingsError
 
-_VARIABLES: Final = {
+VARIABLES: Final = {
     "policy_path": "ECR_WARDEN_POLICY_PATH",
     "metrics_namespace": "ECR_WARDEN_METRICS_NAMESPACE",
     "outcome_bus_name": "ECR_WARDEN_OUTCOME_BUS_NAME",
@@ -38,7 +38,7 @@ _VARIABLES: Final = {
 
 
 @dataclass(frozen=True)
-class _Settings:
+class Settings:
     """What every function's environment says."""
 
     policy_path: str
@@ -49,16 +49,16 @@ class _Settings:
         """Read the settings, or raise ``SettingsError`` with the name of what is missing."""
         return cls(
             **{
-                field.name: _required(environment, _VARIABLES[field.name])
+                field.name: _required(environment, VARIABLES[field.name])
                 if field.default is MISSING
-                else environment.get(_VARIABLES[field.name], field.default)
+                else environment.get(VARIABLES[field.name], field.default)
                 for field in fields(cls)
             }
         )
 
 
 @dataclass(frozen=True)
-class TellingSettings(_Settings):
+class TellingSettings(Settings):
     """What the environment of every function says that publishes outcomes."""
 
     outcome_bus_name: str
@@ -113,78 +113,8 @@ class RepositoryCreatedSettings(ActingSettings):
     creation_queue_url: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class SweepPlacesSettings(_Settings):
-    """What SweepPlacesFunction's environment says; the lists are of words with commas between them.
-
-    Attributes
-    ----------
-    account, region
-        The function's own.
-    sweep_accounts, sweep_organizational_units
-        What is swept; without either, the own account.
-    sweep_regions
-        In which Regions; without any, the own one.
-
-    """
-
-    account: str
-    region: str
-    report_bucket_name: str
-    sweep_places_at_once: str
-    sweep_batches_at_once: str
-    sweep_tolerated_failure_percentage: str
-    sweep_accounts: str = ""
-    sweep_organizational_units: str = ""
-    sweep_regions: str = ""
-
-    @property
-    def home(self) -> Place:
-        """The function's own account and Region."""
-        return Place(self.account, self.region)
-
-
-@dataclass(frozen=True, kw_only=True)
-class SweepListSettings(_Settings):
-    """What SweepListFunction's environment says; ``ActingSettings`` says what is alike."""
-
-    account: str
-    region: str
-    report_bucket_name: str
-    sweep_batch_size: str
-    member_role_name: str = ""
-    external_id: str = ""
-
-    @property
-    def home(self) -> Place:
-        """The function's own account and Region."""
-        return Place(self.account, self.region)
-
-
-@dataclass(frozen=True, kw_only=True)
-class SweepBatchSettings(ActingSettings):
-    """What SweepBatchFunction's environment says."""
-
-    report_bucket_name: str
-    scan_table_name: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class SweepFinishSettings(TellingSettings):
-    """What SweepFinishFunction's environment says."""
-
-    account: str
-    region: str
-    report_bucket_name: str
-
-    @property
-    def home(self) -> Place:
-        """The function's own account and Region."""
-        return Place(self.account, self.region)
-
-
 @dataclass(frozen=True)
-class NotifySettings(_Settings):
+class NotifySettings(Settings):
     """What NotifyFunction's environment says."""
 
     delivery_table_name: str
@@ -194,19 +124,6 @@ class NotifySettings(_Settings):
     notify_queue_url: str
     dead_letter_queue_url: str
     log_group_name: str
-
-
-def words(text: str) -> tuple[str, ...]:
-    """Give the words of a list with commas between them, each once."""
-    return tuple(dict.fromkeys(word for part in text.split(",") if (word := part.strip())))
-
-
-def number(value: str, name: str) -> int:
-    """Give a setting's number, or raise ``SettingsError``."""
-    try:
-        return int(value)
-    except ValueError as error:
-        raise SettingsError(f"{_VARIABLES[name]} is {value!r}: it must be a whole number") from error
 
 
 def _required(environment: Mapping[str, str], name: str) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Final, Protocol
+from uuid import uuid4
 
 from ecr_warden.adapters.accounts import Accounts
 from ecr_warden.adapters.aws import client
@@ -21,9 +22,10 @@ from ecr_warden.adapters.sweeping import Limits, begin_run, finish_run, list_pla
 from ecr_warden.domain.places import Place
 from ecr_warden.domain.settings.current import Repository
 from ecr_warden.domain.sweep.rows import RepositoryRow
+from ecr_warden.errors import RefusedError
 from ecr_warden.place_wiring import PlacePorts
 from ecr_warden.ports import Metrics, OutcomePublisher
-from ecr_warden.settings import (
+from ecr_warden.sweep_settings import (
     SweepBatchSettings,
     SweepFinishSettings,
     SweepListSettings,
@@ -34,8 +36,10 @@ from ecr_warden.settings import (
 from ecr_warden.use_cases.sweep.sweep_batch import sweep_batch
 from ecr_warden.wiring import utc_now
 
-# A part of a batch is done in less, but where ECR throttles most of its calls.
+# One change, telling and writing are done in less, even where ECR throttles most calls.
 _ENOUGH_MS: Final = 180_000
+# Workers side by side change a registry's document in the name of one run.
+_WORKER: Final = uuid4().hex
 
 
 class LambdaContext(Protocol):
@@ -68,7 +72,14 @@ class Places:
         units = words(settings.sweep_organizational_units)
         named = words(settings.sweep_accounts)
         found = accounts_of(client("organizations"), units) if units else ()
-        accounts = tuple(dict.fromkeys((*named, *found))) or (settings.account,)
+        accounts = tuple(dict.fromkeys((*named, *found)))
+        if not accounts and units:
+            # Nobody asked for the stack's own account.
+            raise RefusedError(
+                f"there is no active account in {', '.join(units)}: name other units in the parameter "
+                "SweepOrganizationalUnits, or accounts in SweepAccounts"
+            )
+        accounts = accounts or (settings.account,)
         regions = words(settings.sweep_regions) or (settings.region,)
         return [Place(account, region) for account in accounts for region in regions]
 
@@ -111,7 +122,7 @@ class _SweepPorts(PlacePorts):
             of_place,
             place,
             journal=DynamoJournal(dynamodb, settings.journal_table_name),
-            locks=DynamoLocks(dynamodb, settings.journal_table_name, utc_now),
+            locks=DynamoLocks(dynamodb, settings.journal_table_name, utc_now, worker=_WORKER),
         )
         self.publisher = publisher
         self.metrics = metrics
@@ -137,12 +148,12 @@ class BatchSweeper:
     def sweep(self, event: Mapping[str, Any], context: LambdaContext) -> dict[str, int]:
         """Sweep a batch, as far as there is time."""
         item: BatchItem = read_item(event, BatchItem)
-        return sweep_item(
-            item,
-            sweep=partial(self._swept, item),
-            store=self._store,
-            is_over=lambda: context.get_remaining_time_in_millis() < _ENOUGH_MS,
-        )
+
+        def is_over() -> bool:
+            return context.get_remaining_time_in_millis() < _ENOUGH_MS
+
+        sweep = partial(self._swept, item, is_over=is_over)
+        return sweep_item(item, sweep=sweep, store=self._store, is_over=is_over)
 
     def _swept(
         self,
@@ -151,6 +162,7 @@ class BatchSweeper:
         owners: Mapping[str, Mapping[str, str]] | None,
         *,
         is_repeat: bool,
+        is_over: Callable[[], bool],
     ) -> Iterator[RepositoryRow]:
         ports = self._ports(item.place)
         return sweep_batch(
@@ -163,6 +175,7 @@ class BatchSweeper:
             now=utc_now(),
             scan_ports=ports,
             is_repeat=is_repeat,
+            is_over=is_over,
         )
 
     def _ports(self, place: Place) -> _SweepPorts:

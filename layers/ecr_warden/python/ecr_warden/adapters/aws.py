@@ -1,6 +1,7 @@
 """AWS's clients, and their errors in our own words."""
 
 import logging
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, CredentialRetrievalError, NoCredentialsError
+from botocore.parsers import ResponseParserError
 
 from ecr_warden.errors import (
     AwsError,
@@ -49,6 +51,7 @@ _NO_CREDENTIALS: Final = frozenset(
         "UnrecognizedClientException",
     }
 )
+_PAGE: Final = re.compile(r"(b['\"])?\s*<(!doctype|html)", re.IGNORECASE)
 # Standard mode: adaptive mode's client-side rate goes on slowing a function long after a throttled second.
 CONFIG = Config(
     retries={"mode": "standard", "total_max_attempts": 5},
@@ -82,11 +85,20 @@ def translated(what: str) -> Iterator[None]:
             raise ImageGoneError(f"{what}: the image does not exist") from error
         if code_of(error) in _NO_CREDENTIALS:
             raise CredentialsError(f"{what}: {error}") from error
-        raise AwsError(f"{what}: {error}") from error
+        raise AwsError(f"{what}: {_said(error)}") from error
     except (NoCredentialsError, CredentialRetrievalError) as error:
         raise CredentialsError(f"{what}: {error}") from error
-    except BotoCoreError as error:
-        raise AwsError(f"{what}: {error}") from error
+    except (BotoCoreError, ResponseParserError) as error:
+        raise AwsError(f"{what}: {_said(error)}") from error
+
+
+def _said(error: Exception) -> str:
+    """Say what an error says, without a page that something between here and AWS answered with."""
+    text = str(error)
+    page = _PAGE.search(text)
+    if page is None:
+        return text
+    return f"{text[: page.start()].rstrip()} a web page, which AWS never answers with"
 
 
 @contextmanager

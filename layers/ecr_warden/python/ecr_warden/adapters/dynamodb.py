@@ -21,8 +21,11 @@ _BEGUN: Final = "begun"
 _DONE: Final = "done"
 _PROGRESS: Final = {None: Progress.NEW, _BEGUN: Progress.BEGUN, _DONE: Progress.DONE}
 JOURNAL_KEPT: Final = timedelta(days=400)
-# Longer than a function may run that takes one, so that a lock that is still held was left by one that died.
-LOCK_HELD: Final = timedelta(seconds=200)
+# Longer than any function may run that takes one (SweepBatchFunction: 15 minutes), as one call under a lock
+# may take minutes where ECR throttles: whoever has a lock for longer has died. What it left keeps others out
+# until then. A new repository's tries may be over before: it is in the dead letters then, and the next sweep
+# does it.
+LOCK_HELD: Final = timedelta(seconds=930)
 
 
 class DynamoJournal:
@@ -161,12 +164,19 @@ def _change(item: Mapping[str, Any]) -> Change:
 
 
 class DynamoLocks:
-    """Locks, each an item beside the journal's entries while it is held."""
+    """Locks, each an item beside the journal's entries while it is held.
 
-    def __init__(self, client: "DynamoDBClient", table_name: str, now: Callable[[], datetime]) -> None:
+    ``worker`` tells apart those that work in the name of one change at the same time. Without it, another try
+    has the lock at once that one before it, of the same change, has left.
+    """
+
+    def __init__(
+        self, client: "DynamoDBClient", table_name: str, now: Callable[[], datetime], *, worker: str = ""
+    ) -> None:
         self._client = client
         self._table_name = table_name
         self._now = now
+        self._worker = worker
 
     def acquire(self, name: str, holder: str) -> bool:
         """Take the right; ``False`` while another holder has it."""
@@ -178,13 +188,13 @@ class DynamoLocks:
                     TableName=self._table_name,
                     Item={
                         "id": {"S": _lock_id(name)},
-                        "holder": {"S": holder},
+                        "holder": {"S": self._named(holder)},
                         "held_until": {"N": held_until},
                         "expires_at": {"N": held_until},
                     },
                     ConditionExpression="attribute_not_exists(id) OR holder = :holder OR held_until < :now",
                     ExpressionAttributeValues={
-                        ":holder": {"S": holder},
+                        ":holder": {"S": self._named(holder)},
                         ":now": {"N": str(int(now.timestamp()))},
                     },
                 )
@@ -202,11 +212,14 @@ class DynamoLocks:
                     TableName=self._table_name,
                     Key={"id": {"S": _lock_id(name)}},
                     ConditionExpression="attribute_not_exists(id) OR holder = :holder",
-                    ExpressionAttributeValues={":holder": {"S": holder}},
+                    ExpressionAttributeValues={":holder": {"S": self._named(holder)}},
                 )
             except ClientError as error:
                 if not is_refused(error):
                     raise
+
+    def _named(self, holder: str) -> str:
+        return f"{holder} {self._worker}".rstrip()
 
 
 def _lock_id(name: str) -> str:

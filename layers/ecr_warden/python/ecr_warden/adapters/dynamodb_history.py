@@ -25,6 +25,8 @@ _BY_REPOSITORY: Final = ("ByRepository", "repository")
 _BY_RUN: Final = ("ByRun", "run")
 # As many as one call reads.
 _PAGE: Final = 100
+# What DynamoDB says where it is not there, and while it is being built.
+_NO_INDEX: Final = ("specified index", "backfilling global secondary index")
 _ALWAYS: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -92,9 +94,9 @@ class DynamoHistory:
                     **start,
                 )
             except ClientError as error:
-                if "specified index" in str(error):
+                if any(words in str(error) for words in _NO_INDEX):
                     raise AwsError(
-                        f"the journal {self._table_name} has no index {name}: its stack is of an earlier "
+                        f"the journal {self._table_name} has no index {name} yet: its stack is of an earlier "
                         "version. Deploy this one, and wait until DynamoDB has built the index"
                     ) from error
                 raise

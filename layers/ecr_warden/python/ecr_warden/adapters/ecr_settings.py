@@ -1,6 +1,6 @@
 """The settings of a registry and its repositories, through ECR's API."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,7 +26,6 @@ from ecr_warden.errors import BusyError
 if TYPE_CHECKING:
     from mypy_boto3_ecr import ECRClient
 
-_GONE: Final = frozenset({"LifecyclePolicyNotFoundException", "RepositoryPolicyNotFoundException"})
 _BUSY: Final = frozenset({"ReplicationBackfillInProgressException", "LimitExceededException"})
 
 
@@ -134,26 +133,6 @@ class EcrSettings:
         self._client.set_repository_policy(
             repositoryName=repository_name, policyText=text_of(value) or policy_text(value)
         )
-
-    def remove(self, setting: Setting, repository_name: str, keys: Collection[str] = ()) -> None:
-        """Remove a setting, that it is gone already is well; ``keys`` are those of resource tags."""
-        with refusable(f"removing {setting} of {repository_name}"):
-            try:
-                self._remove(setting, repository_name, keys)
-            except ClientError as error:
-                if code_of(error) not in _GONE:
-                    raise
-
-    def _remove(self, setting: Setting, repository_name: str, keys: Collection[str]) -> None:
-        match setting:
-            case Setting.LIFECYCLE:
-                self._client.delete_lifecycle_policy(repositoryName=repository_name)
-            case Setting.REPOSITORY_POLICY:
-                self._client.delete_repository_policy(repositoryName=repository_name)
-            case Setting.RESOURCE_TAGS:
-                self._client.untag_resource(resourceArn=self._arn(repository_name), tagKeys=sorted(keys))
-            case _:
-                raise TypeError(f"{setting} can be set, and not be removed")
 
     def start_backfill(self, destination: RegistryDestination) -> None:
         """Replicate what was pushed before, or raise ``BusyError`` while another backfill is under way."""

@@ -17,14 +17,6 @@ from ecr_warden.errors import RefusedError
 if TYPE_CHECKING:
     from mypy_boto3_ecr import ECRClient
 
-# What a template that does not say anything of these is put back with.
-_NOTHING: Final[Mapping[str, Any]] = {
-    "description": "",
-    "resourceTags": [],
-    "repositoryPolicy": "",
-    "lifecyclePolicy": "",
-    "customRoleArn": "",
-}
 # Somebody was there first: nothing was written.
 _OVERTAKEN: Final = frozenset({"TemplateAlreadyExistsException", "TemplateNotFoundException"})
 
@@ -49,33 +41,19 @@ class EcrTemplates:
 
     def create_template(self, template: CreationTemplate) -> None:
         """Make a template; ``RefusedError`` if there is one of the prefix."""
-        with _written(f"creating the creation template {template.prefix}"):
-            self._client.create_repository_creation_template(**_arguments(template))
+        with template_written(f"creating the creation template {template.prefix}"):
+            self._client.create_repository_creation_template(**template_arguments(template))
 
     def update_template(self, template: CreationTemplate) -> None:
         """Replace all of a template; ``RefusedError`` if there is none of the prefix."""
         # ECR does not document whether a field that is left out stays as it is, so that none is.
-        with _written(f"updating the creation template {template.prefix}"):
-            self._client.update_repository_creation_template(**_arguments(template))
-
-    def replace_template(self, template: CreationTemplate) -> None:
-        """Replace all of a template, also what it is to have no more; ``RefusedError`` where ECR keeps it."""
-        what = f"putting back the creation template {template.prefix}"
-        with _written(what):
-            # What is left out stays as it is.
-            self._client.update_repository_creation_template(**{**_NOTHING, **_arguments(template)})
-        now = {each.prefix: each for each in self.templates()}.get(template.prefix)
-        if now is None or template_json(now) != template_json(template):
-            raise RefusedError(f"{what}: ECR took it, and the template is not as it was all the same")
-
-    def delete_template(self, prefix: str) -> None:
-        """Remove a template; ``RefusedError`` if there is none of the prefix."""
-        with _written(f"removing the creation template {prefix}"):
-            self._client.delete_repository_creation_template(prefix=prefix)
+        with template_written(f"updating the creation template {template.prefix}"):
+            self._client.update_repository_creation_template(**template_arguments(template))
 
 
 @contextmanager
-def _written(what: str) -> Iterator[None]:
+def template_written(what: str) -> Iterator[None]:
+    """Raise the SDK's errors as ours, and that somebody was there first as ``RefusedError``."""
     with refusable(what):
         try:
             yield
@@ -112,7 +90,7 @@ def _document(text: str | None) -> Mapping[str, Any] | None:
     return document
 
 
-def _arguments(template: CreationTemplate) -> dict[str, Any]:
+def template_arguments(template: CreationTemplate) -> dict[str, Any]:
     """Give what ECR's API takes: the template's JSON, with lists and texts where ECR has them."""
     arguments = template_json(template)
     for name, form in _FORMS.items():

@@ -1,6 +1,5 @@
 """The steps of a scheduled sweep: which registries, which repositories, how they are, the report."""
 
-import gzip
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +11,7 @@ from ecr_warden.adapters.parts import in_parts
 from ecr_warden.adapters.report.csv_file import write_csv
 from ecr_warden.adapters.report.html_page import write_html
 from ecr_warden.adapters.report.json_file import summary_text, write_json
+from ecr_warden.adapters.report.row_file import RowFile
 from ecr_warden.adapters.sweep_store import (
     Batch,
     BatchItem,
@@ -29,7 +29,9 @@ from ecr_warden.domain.sweep.tally import Tally
 from ecr_warden.errors import MalformedEventError, RefusedError, UnfinishedError
 from ecr_warden.ports import OutcomePorts, Repositories
 
-_NO_ANSWER: Final = "no answer: the worker timed out or was stopped"
+_NO_ANSWER: Final = "no answer: the worker timed out, was stopped, or is still at work"
+# A map that is given up ends its items, but Lambda goes on with what it began.
+_GIVEN_UP: Final = "workers that had begun may be at work for 15 minutes more"
 _NOT_LISTED: Final = "the registry's repositories"
 # Enough to keep all threads busy, and little to do again.
 _PART: Final = 50
@@ -119,8 +121,9 @@ def sweep_item(
 ) -> dict[str, int]:
     """Sweep a batch's repositories, but for those that a try before this one did.
 
-    They are swept some at a time, each part to its end: only then is everybody told of it, and it is written
-    down. A worker that is stopped half-way does at most one part again.
+    They are swept some at a time: when everybody is told of a part, it is written down. A worker that is
+    killed half-way does at most one part again; one that ends by an error, or by its time, loses none of what
+    it has a row of.
 
     Raises
     ------
@@ -132,24 +135,56 @@ def sweep_item(
     """
     batch = store.batch(item)
     is_repeat = not store.begin(item)
-    names = {one.name for one in batch.repositories}
-    done = {name: line for name, line in _done(item, store) if name in names}
-    left = [one for one in batch.repositories if one.name not in done]
+    result = _Result(item, batch, store)
+    left = result.left
     for some in in_parts(left, _PART):
         if is_over():
-            raise UnfinishedError(
-                f"{len(done)} of {len(names)} repositories are done: the next try goes on from there"
-            )
-        done |= {row.repository: encode_row(row) for row in sweep(some, batch.owners, is_repeat=is_repeat)}
-        store.put_result(item, done.values())
+            break
+        result.take(sweep(some, batch.owners, is_repeat=is_repeat))
         # Nobody came further than this before.
         is_repeat = False
-    return {"repositories": len(done), "swept": len(left)}
+    number = len(batch.repositories)
+    if result.left:
+        done = number - len(result.left)
+        raise UnfinishedError(f"{done} of {number} repositories are done: the next try goes on from there")
+    return {"repositories": number, "swept": len(left)}
 
 
-def _done(item: BatchItem, store: SweepStore) -> Iterator[tuple[str, str]]:
-    for line in store.result(item):
-        yield decode_row(line).repository, line
+class _Result:
+    """A batch's rows: those that an earlier try wrote, and those that come."""
+
+    def __init__(self, item: BatchItem, batch: Batch, store: SweepStore) -> None:
+        self._item = item
+        self._batch = batch
+        self._store = store
+        self._lines: dict[str, str] = {}
+        self._finished: set[str] = set()
+        for line in store.result(item):
+            self._add(decode_row(line), line)
+
+    def _add(self, row: RepositoryRow, line: str) -> None:
+        self._lines[row.repository] = line
+        if not row.is_unfinished:
+            self._finished.add(row.repository)
+
+    @property
+    def left(self) -> list[Repository]:
+        """The repositories that are still to be swept, in their order."""
+        return [one for one in self._batch.repositories if one.name not in self._finished]
+
+    def take(self, rows: Iterable[RepositoryRow]) -> None:
+        """Add rows, and write all there are, be they followed by an error."""
+        try:
+            for row in rows:
+                self._add(row, encode_row(row))
+        except Exception:
+            self._write()
+            raise
+        self._write()
+
+    def _write(self) -> None:
+        names = (one.name for one in self._batch.repositories)
+        self._store.put_result(self._item, [self._lines[name] for name in names if name in self._lines])
 
 
 def finish_run(
@@ -162,8 +197,7 @@ def finish_run(
 ) -> dict[str, Any]:
     """Compare what was planned with what there is, write the report, and tell what the run came to."""
     run, started_at = _of_run(event)
-    with TemporaryDirectory(prefix="ecr-warden-") as folder:
-        rows = _Rows(Path(folder) / "rows.jsonl.gz")
+    with TemporaryDirectory(prefix="ecr-warden-") as folder, RowFile() as rows:
         places = store.places(run)
         tally, unseen = Tally(), list(_gathered(places, store, rows))
         for row in rows:
@@ -187,28 +221,7 @@ def finish_run(
     }
 
 
-class _Rows:
-    """A run's rows, in a file: there may be a hundred thousand, and they are gone through more than once."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._path.write_bytes(b"")
-
-    def append(self, lines: Iterable[str]) -> int:
-        """Add lines; give how many there were. Parts of a gzip file may follow one another."""
-        number = 0
-        with gzip.open(self._path, "at", compresslevel=1, encoding="ascii") as file:
-            for number, line in enumerate(lines, start=1):  # noqa: B007  # it is what is given at the end
-                file.write(f"{line}\n")
-        return number
-
-    def __iter__(self) -> Iterator[RepositoryRow]:
-        """Go through the rows, with one of them in memory."""
-        with gzip.open(self._path, "rt", encoding="ascii") as file:
-            yield from map(decode_row, file)
-
-
-def _gathered(places: Sequence[PlaceItem], store: SweepStore, rows: _Rows) -> Iterator[Unseen]:
+def _gathered(places: Sequence[PlaceItem], store: SweepStore, rows: RowFile) -> Iterator[Unseen]:
     """Bring all results together; give what has none."""
     for place in places:
         failure = store.failure(place.failed)
@@ -217,13 +230,14 @@ def _gathered(places: Sequence[PlaceItem], store: SweepStore, rows: _Rows) -> It
             yield Unseen(str(place.place), _NOT_LISTED, failure or _NO_ANSWER)
             continue
         for batch in batches:
-            missing = batch.repositories - rows.append(store.result(batch))
+            missing = batch.repositories - rows.add_lines(store.result(batch))
             if missing > 0:
-                why = store.failure(batch.failed) or failure or _NO_ANSWER
+                given_up = f"{failure}; {_GIVEN_UP}" if failure else _NO_ANSWER
+                why = store.failure(batch.failed) or given_up
                 yield Unseen(str(place.place), f"batch {batch.number + 1} of {len(batches)}", why, missing)
 
 
-def _report(folder: Path, rows: _Rows, summary: RunSummary, store: SweepStore) -> str:
+def _report(folder: Path, rows: RowFile, summary: RunSummary, store: SweepStore) -> str:
     """Write the report, and last of all the summary; give where the page is."""
     writers: tuple[tuple[str, str, Callable[[TextIO], object]], ...] = (
         ("report.html", "text/html; charset=utf-8", lambda out: write_html(out, rows, summary)),

@@ -131,16 +131,23 @@ class AwsUsage:
         self._known: dict[str, tuple[float, _Found]] = {}
 
     def who_uses(
-        self, repository_name: str, image_digests: Collection[str], image_tags: Collection[str]
+        self,
+        repository_name: str,
+        image_digests: Collection[str],
+        image_tags: Collection[str],
+        *,
+        afresh: bool = False,
     ) -> tuple[str, ...]:
         """Name the workloads that use an image by one of its digests or tags.
 
-        What could not be found out, in two minutes, is named as well: it counts as in use.
+        What could not be found out, in two minutes, is named as well: it counts as in use. ``afresh``: all
+        that runs is listed again, whatever is remembered.
         """
         budget = _Budget(self._monotonic)
         image = _Image(repository_name, frozenset(image_digests), frozenset(image_tags))
         found = [
-            self._running(search, budget) for search in (self._tasks, self._services, self._lambda_functions)
+            self._running(search, budget, afresh=afresh)
+            for search in (self._tasks, self._services, self._lambda_functions)
         ]
         found.append(_find(lambda: self._clusters(repository_name, image_digests, budget)))
         users: dict[str, None] = {}
@@ -150,9 +157,11 @@ class AwsUsage:
                 users[f"it could not be found out ({one.unknown})"] = None
         return tuple(users)
 
-    def _running(self, search: Callable[[_Budget], Iterator[_User]], budget: _Budget) -> _Found:
+    def _running(
+        self, search: Callable[[_Budget], Iterator[_User]], budget: _Budget, *, afresh: bool
+    ) -> _Found:
         """Give all that runs of a kind: as it was found not long ago, where that is to be remembered."""
-        if not self._remembered:
+        if afresh or not self._remembered:
             return _find(lambda: search(budget))
         # One looks while the others wait for what it finds.
         with self._lock:

@@ -1,5 +1,6 @@
 """Images and what is done to them, as values."""
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,6 +22,23 @@ class Manifest:
     digest: str
     body: str
     media_type: str
+
+
+def children_of(manifest: Manifest) -> tuple[str, ...] | None:
+    """Give the digests of an index's children, none of any other image; ``None`` where it has indexes itself.
+
+    What those have is in their own manifests. ``None``, too, of an index of a form that is not known here.
+    """
+    if manifest.media_type not in INDEX_TYPES:
+        return ()
+    try:
+        children = json.loads(manifest.body)["manifests"]
+        digests = tuple(str(child["digest"]) for child in children)
+        is_nested = any(child.get("mediaType") in INDEX_TYPES for child in children)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        # Whoever asks takes it for the worst.
+        return None
+    return None if is_nested else digests
 
 
 @dataclass(frozen=True)

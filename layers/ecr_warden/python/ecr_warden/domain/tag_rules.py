@@ -1,6 +1,6 @@
 """Whether a push keeps the policy's tag rules: a pure decision with its reason."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date
 
 from ecr_warden.domain.artifacts import Artifact, classify
@@ -52,6 +52,11 @@ def judge_push(push: ImageAction, policy: Policy) -> NotJudged | Allowed | Viola
     if artifact is Artifact.REFERRER:
         return NotJudged("signatures, SBOMs and attestations are never judged")
     return _judge_tag(push, tag, artifact, policy)
+
+
+def is_allowed(push: ImageAction, image_tag: str, policy: Policy) -> bool:
+    """Tell whether the policy allows another tag of the image; one that it does not judge, it does not."""
+    return isinstance(judge_push(replace(push, image_tag=image_tag), policy), Allowed)
 
 
 def _not_a_push(push: ImageAction) -> str | None:

@@ -1,6 +1,5 @@
 """Taking a change of a setting back: judged on what is there now, which somebody may have changed since."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -11,7 +10,6 @@ from ecr_warden.domain.settings.plans import Setting
 from ecr_warden.domain.settings.scanning import registry_scanning
 from ecr_warden.domain.undoing import AsBefore, Decision, Impossible, PutBack
 
-_LONGEST: Final = 300
 _NAMES: Final = {
     Setting.TAG_MUTABILITY: "tag mutability",
     Setting.LIFECYCLE: "lifecycle policy",
@@ -67,13 +65,13 @@ def decide_document(name: str, change: Change, now: Value) -> Decision:
     return changed_since(name, now)
 
 
-def changed_since(name: str, now: object) -> Impossible:
+def changed_since(name: str, now: Value) -> Impossible:
     """Say of what somebody changed since that it stays."""
-    text = "none" if now is None else json.dumps(now)
-    text = text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+    stays = "there is none, which stays so" if now is None else "it stays as it is"
     return Impossible(
-        f"Somebody has changed the {name} since, which stays as it is: {text}",
+        f"Somebody has changed the {name} since: {stays}.",
         'If it is still to be as before, put it so as docs/runbook.md says in "Take a setting back".',
+        now,
     )
 
 

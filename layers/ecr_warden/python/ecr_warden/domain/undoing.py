@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from ecr_warden.domain.images import Change, StoredImage
 from ecr_warden.domain.outcomes import change_id
@@ -30,10 +30,11 @@ class AsBefore:
 
 @dataclass(frozen=True)
 class Impossible:
-    """A change that is not taken back."""
+    """A change that is not taken back; ``now`` is what somebody put since, which stays."""
 
     why: str
     next_step: str
+    now: Mapping[str, Any] | None = None
 
 
 Decision: TypeAlias = PutBack | AsBefore | Impossible

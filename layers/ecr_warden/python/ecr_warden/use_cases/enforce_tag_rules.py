@@ -9,7 +9,7 @@ from ecr_warden.domain.outcomes import Outcome, OutcomeKind, outcome_id
 from ecr_warden.domain.ownership import owner_of
 from ecr_warden.domain.policy import Lifecycle, Mode, Policy, Severity, TagAction
 from ecr_warden.domain.resolution import resolve
-from ecr_warden.domain.tag_rules import Allowed, NotJudged, Violation, judge_push
+from ecr_warden.domain.tag_rules import Allowed, NotJudged, Violation, is_allowed, judge_push
 from ecr_warden.errors import RepositoryGoneError
 from ecr_warden.ports import Metrics, OutcomePorts
 from ecr_warden.use_cases.tag_actions import Acted, TagActionPorts, advise_only, delete, quarantine
@@ -75,6 +75,17 @@ def act_on(push: ImageAction, violation: Violation, ports: TagActionPorts, polic
         return advise_only(push, violation, ports)
     # One event asks for one change, so the outcome's id names it.
     change_id = violation_id(push)
+    try:
+        return _act_on(push, violation, change_id, ports, policy)
+    except RepositoryGoneError:
+        # Whatever was begun went with the repository: nothing is left to finish, or to take back.
+        ports.journal.cancel(change_id)
+        raise
+
+
+def _act_on(
+    push: ImageAction, violation: Violation, change_id: str, ports: TagActionPorts, policy: Policy
+) -> Acted:
     match violation.action:
         case TagAction.NOTIFY:
             return advise_only(push, violation, ports)
@@ -84,17 +95,12 @@ def act_on(push: ImageAction, violation: Violation, ports: TagActionPorts, polic
                 violation,
                 change_id,
                 ports,
-                passes=lambda tag: _passes(push, tag, policy),
+                passes=lambda tag: is_allowed(push, tag, policy),
             )
         case TagAction.DELETE:
             return delete(push, violation, change_id, ports)
         case never:  # pragma: no cover  # mypy proves it
             assert_never(never)
-
-
-def _passes(push: ImageAction, tag: str, policy: Policy) -> bool:
-    """Tell whether a tag is one that the policy allows; one that it does not judge is not."""
-    return isinstance(judge_push(replace(push, image_tag=tag), policy), Allowed)
 
 
 def _with_expiry(acted: Acted, push: ImageAction, policy: Policy) -> Acted:

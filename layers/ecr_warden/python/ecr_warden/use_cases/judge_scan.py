@@ -34,8 +34,9 @@ from ecr_warden.use_cases.tell_not_scanned import tell_coverage, tell_failed_sca
 
 _TRIES: Final = 5
 _LAST_SCAN: Final = "the last scan of this image"
-# Longer than ImageScanFunction may run.
-_HELD: Final = timedelta(seconds=330)
+# Longer than any function may run that judges scans: SweepBatchFunction's 15 minutes are the most. A try that
+# comes again of what died does not wait for it: it is the same event.
+HELD: Final = timedelta(seconds=930)
 
 
 def judge_scan(event: ScanEvent, *, policy: Policy, ports: JudgingPorts) -> Judged:
@@ -171,7 +172,7 @@ class _Judging:
 
     def _held(self, state: ImageState) -> ImageState:
         """Give the next version of a state, in which it is this event's to do and tell what is untold."""
-        held_until = self.ports.now() + _HELD
+        held_until = self.ports.now() + HELD
         return replace(state, version=state.version + 1, holder=self.event.event_id, held_until=held_until)
 
     def _fails_still(self) -> bool:

@@ -17,9 +17,9 @@ from ecr_warden.domain.settings.grouping import ordered
 from ecr_warden.domain.settings.plans import Kept, Put, Setting, Violation
 from ecr_warden.domain.settings.replication import at, backfill_destinations, replication_rules
 from ecr_warden.domain.settings.wording import change_text
-from ecr_warden.errors import AwsError, BusyError, CredentialsError, RefusedError
+from ecr_warden.errors import AwsError, BusyError, CredentialsError, RefusedError, RepositoryGoneError
 from ecr_warden.ports import Journal, Progress, SettingsRegistry
-from ecr_warden.use_cases.registry_wide import LockPorts, backfill_command, only_writer
+from ecr_warden.use_cases.registry_wide import LONGEST_WAIT, LockPorts, backfill_command, only_writer
 from ecr_warden.use_cases.settings_facts import MOST_AT_ONCE
 
 # One document for the whole registry each.
@@ -48,12 +48,14 @@ class Result:
 
     ``change_id`` is the journal's entry, where something was written, even if more was to follow and failed.
     ``may_heal`` is of a failure: whether it may be gone by the next try, without anybody's doing.
+    ``changed_since``: an earlier try wrote it, and somebody has changed it since, so that it was left alone.
     """
 
     setting: Setting
     outcome: SettingOutcome
     change_id: str | None = None
     may_heal: bool = False
+    changed_since: bool = False
 
 
 def write_all(
@@ -94,12 +96,20 @@ def write_all(
 
 
 def write_one(
-    planned: Planned, occasion: Occasion, ports: ChangePorts, plan_again: Callable[[Planned], Planned]
+    planned: Planned,
+    occasion: Occasion,
+    ports: ChangePorts,
+    plan_again: Callable[[Planned], Planned],
+    *,
+    longest_wait: float = LONGEST_WAIT,
 ) -> Iterator[Result]:
-    """Write one setting, as ``write_all`` does; a failure is a result, too."""
+    """Write one setting, as ``write_all`` does; a failure is a result, too.
+
+    ``longest_wait`` is for how many seconds others may keep it from being the registry's only writer.
+    """
     try:
         if planned.setting in REGISTRY_WIDE:
-            yield from _write_alone(planned, occasion, ports, plan_again)
+            yield from _write_alone(planned, occasion, ports, plan_again, longest_wait)
         else:
             yield _write(planned, occasion, ports)
     except CredentialsError:
@@ -114,13 +124,14 @@ def _write_alone(
     occasion: Occasion,
     ports: ChangePorts,
     plan_again: Callable[[Planned], Planned],
+    longest_wait: float,
 ) -> Iterator[Result]:
     """Write what is one document for the whole registry, as the only writer, on what is there now.
 
     The document has no version, so that of two writers that read it at once one would undo the other.
     """
     name = f"{occasion.account}/{occasion.region}/{planned.setting}"
-    with only_writer(name, _change_id(planned, occasion), ports):
+    with only_writer(name, _change_id(planned, occasion), ports, longest_wait=longest_wait):
         now = plan_again(planned)
         if isinstance(now.plan, Put):
             yield _write(now, occasion, ports)
@@ -132,14 +143,17 @@ def _write(planned: Planned, occasion: Occasion, ports: ChangePorts) -> Result:
     if not isinstance(put, Put):  # pragma: no cover  # whoever calls writes puts alone
         raise TypeError(f"{planned.setting} has nothing to write")
     change = _change(planned, put, occasion, ports.now())
-    if ports.journal.begin(change) is Progress.DONE:
+    progress = ports.journal.begin(change)
+    if progress is Progress.DONE:
         what = f"{planned.setting.section} was set for this event before, and is otherwise by now: it stays"
-        return _result(planned, SettingStatus.CHANGED, what, change.id)
+        return replace(_result(planned, SettingStatus.CHANGED, what, change.id), changed_since=True)
     try:
         ports.settings.put(planned.setting, occasion.repository_name, put.after)
-    except RefusedError:
-        # Surely not made. Any other error leaves the entry open: the next delivery finds out.
-        ports.journal.cancel(change.id)
+    except (RefusedError, RepositoryGoneError, CredentialsError):
+        # Surely not made, unless by an earlier try. Any other error leaves the entry open: the next delivery
+        # finds out.
+        if progress is Progress.NEW:
+            ports.journal.cancel(change.id)
         raise
     grown = _grown(planned, put)
     return _finish(planned, _text(planned), change.id, grown, ports)
@@ -201,7 +215,13 @@ def written_before(compliant: list[Planned], occasion: Occasion, ports: ChangePo
             case Progress.DONE:
                 yield _result(one, SettingStatus.CHANGED, text, entry)
             case Progress.BEGUN:
-                yield _finish(one, text, entry, _wanted_backfills(one, occasion), ports)
+                yield finish_begun(one, text, occasion, ports)
+
+
+def finish_begun(planned: Planned, text: str, occasion: Occasion, ports: ChangePorts) -> Result:
+    """Do what was to follow a setting that an earlier try wrote, such as backfills, and close its entry."""
+    entry = _change_id(planned, occasion)
+    return _finish(planned, text, entry, _wanted_backfills(planned, occasion), ports)
 
 
 def _wanted_backfills(planned: Planned, occasion: Occasion) -> tuple[RegistryDestination, ...]:

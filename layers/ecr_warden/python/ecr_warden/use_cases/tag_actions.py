@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Protocol, TypeGuard
 
 from ecr_warden.domain.events import ImageAction
-from ecr_warden.domain.images import Change, Manifest
+from ecr_warden.domain.images import Change, Manifest, children_of
 from ecr_warden.domain.quarantine import quarantine_tag, quarantined_digest
 from ecr_warden.domain.tag_rules import Violation
 from ecr_warden.errors import AwsError, RefusedError
@@ -67,14 +67,43 @@ def quarantine(
     allowed = [tag for tag in tags if quarantined_digest(tag) is None and passes(tag)]
     if not allowed or acted.kept_as not in tags:
         return acted
+    manifest = ports.registry.find_manifest_by_digest(push.repository_name, push.image_digest)
+    if manifest is None:
+        return acted
     ports.registry.remove_tag(push.repository_name, acted.kept_as)
     names = ", ".join(sorted(allowed))
-    return replace(
+    kept = replace(
         acted,
         what=f"The tag {violation.image_tag} was taken from the image, which keeps {names}.",
         next_step=f"Use {names} in place of {violation.image_tag}.",
         kept_as=None,
     )
+    return _saved(push, manifest, acted, names, ports) or kept
+
+
+def _saved(
+    push: ImageAction, manifest: Manifest, acted: Acted, names: str, ports: TagActionPorts
+) -> Acted | None:
+    """Push an image again that lost its last tag, under its quarantine tag; ``None`` where it is there.
+
+    The others may have gone in that moment, and with its last tag ECR deletes an image.
+    """
+    try:
+        if ports.registry.find_manifest_by_digest(push.repository_name, push.image_digest) is not None:
+            return None
+        ports.registry.add_tag(push.repository_name, manifest, acted.kept_as or "")
+    except (AwsError, RefusedError) as error:
+        # Another try would find no image, and nothing to say of it: it is told now, or never.
+        return replace(
+            acted,
+            what=f"The tag {push.image_tag} was taken from the image, whose other tags ({names}) another "
+            f"push may have moved in that moment: then ECR deleted it. It could not be put back: {error}.",
+            next_step=f"See whether {push.image_digest} is still there, and push it again now if not.",
+            is_harmful=True,
+            kept_as=None,
+        )
+    moved = f"In that moment another push had moved {names}, so that it keeps its quarantine tag."
+    return replace(acted, what=f"{acted.what} {moved}")
 
 
 def _quarantine(push: ImageAction, violation: Violation, change_id: str, ports: TagActionPorts) -> Acted:
@@ -151,8 +180,28 @@ def delete(push: ImageAction, violation: Violation, change_id: str, ports: TagAc
 def _reason_to_keep(manifest: Manifest, push: ImageAction, tag: str, ports: TagActionPorts) -> str | None:
     if len(manifest.body) > MAX_JOURNALED_MANIFEST:
         return "Its manifest is too large for the journal, so that it could not be looked up later"
-    users = ports.usage.who_uses(push.repository_name, (push.image_digest,), (tag,))
+    users = users_of(push, children_of(manifest), ports, tag=tag, afresh=True)
     return f"It is or may be in use: {'; '.join(users)}" if users else None
+
+
+def users_of(
+    push: ImageAction,
+    children: tuple[str, ...] | None,
+    ports: TagActionPorts,
+    *,
+    tag: str,
+    afresh: bool = False,
+) -> tuple[str, ...]:
+    """Name the workloads that use an image by one of its tags, or its children, as `children_of` gives them.
+
+    What a workload runs of an index is one of those. Where they are not known, it counts as in use.
+    """
+    if children is None:
+        return ("it could not be found out (the images of its platforms cannot be read)",)
+    name = push.repository_name
+    own = (one for child in children for one in ports.registry.tags_of(name, child))
+    tags = tuple(dict.fromkeys((tag, *own)))
+    return ports.usage.who_uses(name, (push.image_digest, *children), tags, afresh=afresh)
 
 
 @dataclass(frozen=True)

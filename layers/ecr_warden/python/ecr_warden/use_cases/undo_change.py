@@ -5,9 +5,10 @@ closed after the last.
 """
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Any, Final
 
 from ecr_warden.domain.images import Change, RecordedChange
 from ecr_warden.domain.places import Place
@@ -35,6 +36,8 @@ from ecr_warden.use_cases.undo_images import way_of_image, way_of_tag
 from ecr_warden.use_cases.undo_ports import Undoing, UndoPorts, Way
 from ecr_warden.use_cases.undo_settings import way_of_setting, way_of_template
 
+_GONE: Final = "The repository was deleted meanwhile: nothing is left to take back."
+
 
 class Status(StrEnum):
     """What comes of taking a change back."""
@@ -56,6 +59,7 @@ class Undone:
     """What came of one change; ``said`` and ``next_step`` are sentences for people.
 
     ``recorded`` is the journal's entry of the change, ``undo_id`` the id of the one about taking it back.
+    ``now`` is what somebody put since, which is why it is impossible.
     """
 
     change_id: str
@@ -64,6 +68,7 @@ class Undone:
     next_step: str = ""
     recorded: RecordedChange | None = None
     undo_id: str | None = None
+    now: Mapping[str, Any] | None = None
 
     @property
     def is_unknown(self) -> bool:
@@ -157,7 +162,9 @@ def _try(change_id: str, ports: UndoPorts, act: _Act) -> Undone:
     except CredentialsError:
         # Every further change would fail as well.
         raise
-    except (AwsError, BusyError, RefusedError, RepositoryGoneError, ImageGoneError) as error:
+    except RepositoryGoneError:
+        return Undone(change_id, Status.IMPOSSIBLE, _GONE, recorded=recorded)
+    except (AwsError, BusyError, RefusedError, ImageGoneError) as error:
         return Undone(change_id, Status.FAILED, f"{str(error).rstrip('.')}.", recorded=recorded)
 
 
@@ -192,7 +199,12 @@ def _elsewhere(place: Place, own: Place) -> Impossible:
 
 def _impossible(recorded: RecordedChange, impossible: Impossible) -> Undone:
     return Undone(
-        recorded.change.id, Status.IMPOSSIBLE, impossible.why, impossible.next_step, recorded=recorded
+        recorded.change.id,
+        Status.IMPOSSIBLE,
+        impossible.why,
+        impossible.next_step,
+        recorded=recorded,
+        now=impossible.now,
     )
 
 

@@ -8,7 +8,7 @@ from typing import Protocol
 from ecr_warden.domain.images import Change
 from ecr_warden.domain.places import Place
 from ecr_warden.domain.undoing import Decision
-from ecr_warden.ports import ImageStorage, Journal, Registry, RemovableSettings, TemplatesRegistry
+from ecr_warden.ports import ImageStorage, Journal, Registry, RemovableSettings, RestorableTemplates
 from ecr_warden.use_cases.registry_wide import LockPorts
 
 
@@ -28,7 +28,7 @@ class UndoRegistry(Protocol):
         """The settings of the registry and its repositories."""
 
     @property
-    def templates(self) -> TemplatesRegistry:
+    def templates(self) -> RestorableTemplates:
         """The registry's creation templates."""
 
 

@@ -13,7 +13,7 @@ from ecr_warden.domain.settings.templates import template_json, template_of
 from ecr_warden.domain.undo_settings import decide_document, decide_setting, decide_tags, tags_back
 from ecr_warden.domain.undoing import AsBefore, Impossible
 from ecr_warden.errors import RefusedError
-from ecr_warden.ports import RemovableSettings, TemplatesRegistry
+from ecr_warden.ports import RemovableSettings, RestorableTemplates
 from ecr_warden.use_cases.registry_wide import only_writer
 from ecr_warden.use_cases.settings_changes import REGISTRY_WIDE
 from ecr_warden.use_cases.undo_ports import Undoing, Way
@@ -90,7 +90,7 @@ def way_of_template(undoing: Undoing) -> Way:
     return Way(decision, lambda: _put_template_back(change, templates))
 
 
-def _put_template_back(change: Change, templates: TemplatesRegistry) -> None:
+def _put_template_back(change: Change, templates: RestorableTemplates) -> None:
     if change.before is None:
         templates.delete_template(change.repository)
     else:

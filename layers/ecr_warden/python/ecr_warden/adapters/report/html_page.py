@@ -62,7 +62,8 @@ def _hash(text: str) -> str:
 
 def _said(summary: RunSummary) -> str:
     repositories = f"{summary.repositories} repositor{'y' if summary.repositories == 1 else 'ies'}"
-    return f"{repositories}, {summary.ended_at:%Y-%m-%d %H:%M} UTC, run {summary.run}"
+    scope = f"; {summary.scope}" if summary.scope else ""
+    return f"{repositories}, {summary.ended_at:%Y-%m-%d %H:%M} UTC, run {summary.run}{scope}"
 
 
 def _lines(first: str, rows: Iterable[RepositoryRow]) -> Iterator[bytes]:

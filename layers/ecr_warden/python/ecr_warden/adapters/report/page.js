@@ -187,7 +187,7 @@
 
   function tiles(sums) {
     const critical = total(sums.heat[0]), high = total(sums.heat[1]);
-    const unlisted = sums.listed ? null : 'images were not listed';
+    const unlisted = sums.listed ? null : matching.length ? 'images were not listed' : 'no images';
     const unscanned = sums.scanned ? `in ${plural(sums.scanned, 'scanned image')}` : 'no image has a scan';
     const shown = [
       ['repositories', 'Repositories', number(matching.length), matching.length === rows.length ? '' : `of ${number(rows.length)}`],
@@ -480,12 +480,18 @@
 
   // What was looked at.
   function outcome() {
+    const registries = plural(summary.places.length, 'registry', 'registries');
     const unseen = summary.unseen, failed = summary.repairs.failed || 0;
-    const looked = `${plural(summary.repositories, 'repository', 'repositories')} of ${plural(summary.places.length, 'registry', 'registries')}`;
+    const looked = `${plural(summary.repositories, 'repository', 'repositories')} of ${registries}`;
+    // A report that was asked for a part of the registries says nothing of the rest.
+    const complete = summary.scope ? `${looked} ${summary.repositories === 1 ? 'was' : 'were'} looked at, ${clean(summary.scope)}`
+      : summary.repositories === 1 ? `the one repository of ${registries} was looked at` : `all ${looked} were looked at`;
+    const isNone = summary.scope && !summary.repositories;
     const said = summary.is_partial
       ? `Partial: ${looked} ${summary.repositories === 1 ? 'was' : 'were'} looked at; ${[unseen.length ? `${number(unseen.length)} ${unseen.length === 1 ? 'thing was' : 'things were'} not` : '', failed ? `${plural(failed, 'change')} failed` : ''].filter(Boolean).join(', ')}.`
-      : `Complete: ${summary.repositories ? `all ${looked} were looked at` : `there is no repository in ${plural(summary.places.length, 'registry', 'registries')}`}.`;
-    const banner = make('div', { class: `banner${summary.is_partial ? ' partial' : ''}` }, make('strong', {}, said.split(':')[0] + ':'), said.slice(said.indexOf(':') + 1));
+      : isNone ? `Nothing was looked at: no repository of ${registries} is asked for, ${clean(summary.scope)}.`
+        : `Complete: ${summary.repositories ? complete : `there is no repository in ${registries}`}.`;
+    const banner = make('div', { class: `banner${summary.is_partial || isNone ? ' partial' : ''}` }, make('strong', {}, said.split(':')[0] + ':'), said.slice(said.indexOf(':') + 1));
     if (unseen.length) {
       const lines = unseen.slice(0, MOST_UNSEEN).map(one => make('li', {}, make('strong', {}, clean(one.what)), ` in ${clean(one.place)}${one.repositories ? ` (${plural(one.repositories, 'repository', 'repositories')})` : ''}: ${sentence(one.why)}`));
       const left = unseen.length - lines.length;
@@ -506,12 +512,24 @@
     at('notes').replaceChildren(...texts.map(text => make('li', {}, text)));
   }
 
+  // Two columns, as equally high as these cards allow: else there is a hole below the lower one.
+  function plots(cards) {
+    const left = make('div', {}, ...cards), right = make('div');
+    at('plots').replaceChildren(left, right);
+    const heights = cards.map(one => one.offsetHeight), all = total(heights);
+    let best = 0, least = Infinity;
+    // Each bit is a card of the right column; the first card is always on the left.
+    for (let chosenRight = 0; chosenRight < 2 ** cards.length; chosenRight += 2) {
+      const apart = Math.abs(all - 2 * total(heights.filter((_, bit) => chosenRight & (1 << bit))));
+      if (apart < least) [best, least] = [chosenRight, apart];
+    }
+    right.append(...cards.filter((_, bit) => best & (1 << bit)));
+  }
   function show() {
     matching = sorted(rows.filter(matches));
     const sums = count(matching);
     tiles(sums);
-    const column = (...cards) => make('div', {}, ...cards);
-    at('plots').replaceChildren(column(teams(), storage(sums)), column(sections(), vulnerabilities(sums), rules(), unpulled()));
+    plots([teams(), sections(), vulnerabilities(sums), storage(sums), rules(), unpulled()]);
     table();
   }
   function listen() {
@@ -540,9 +558,10 @@
     outcome();
     notes();
     header();
+    // What is not shown has no height, by which the plots are placed.
+    at('report').hidden = false;
     show();
     at('loading').remove();
-    at('report').hidden = false;
   }
   main().catch(error => {
     at('loading').textContent = `The report cannot be shown: ${error.message}. Was the file cut off?`;

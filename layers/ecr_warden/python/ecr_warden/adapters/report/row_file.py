@@ -1,7 +1,7 @@
 """A run's rows, in a file: there may be a hundred thousand, and they are gone through more than once."""
 
 import gzip
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from tempfile import TemporaryFile
 from types import TracebackType
@@ -25,7 +25,14 @@ class RowFile(AbstractContextManager["RowFile"]):
 
     def add(self, row: RepositoryRow) -> None:
         """Add a row."""
-        self._packed.write(encode_row(row).encode() + b"\n")
+        self.add_lines([encode_row(row)])
+
+    def add_lines(self, lines: Iterable[str]) -> int:
+        """Add rows as ``encode_row`` gives them; give how many there were."""
+        number = 0
+        for number, line in enumerate(lines, start=1):  # noqa: B007  # it is what is given at the end
+            self._packed.write(line.encode() + b"\n")
+        return number
 
     def __iter__(self) -> Iterator[RepositoryRow]:
         """Go through the rows, with one of them in memory; none can be added any more."""

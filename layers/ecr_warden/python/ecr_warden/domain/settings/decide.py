@@ -1,7 +1,9 @@
 """What a repository has is compared with what the policy wants, section by section."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from shlex import quote
 from typing import Any, Final
 
 from ecr_warden.domain.console import repository_arn
@@ -178,10 +180,16 @@ def _required(missing: tuple[str, ...], occasion: Occasion) -> Plan:
     arn = repository_arn(occasion.account, occasion.region, occasion.repository_name)
     return Violation(
         f"it lacks the resource tag{'s' * (len(missing) > 1)} {', '.join(missing)}, which it must have",
-        f"Ask {occasion.creator if is_person else 'its owner'} to tag it: aws ecr tag-resource --region "
-        f"{occasion.region} --resource-arn {arn} --tags "
-        f"{' '.join(f'Key={key},Value=…' for key in missing)}",
+        # Between backticks, as a sentence's stop after it would become a part of the last value.
+        f"Ask {occasion.creator if is_person else 'its owner'} to tag it, with values of their own: `aws ecr "
+        f"tag-resource --region {occasion.region} --resource-arn {arn} --tags "
+        f"{' '.join(quote(f'Key={key},Value={_placeholder(key)}') for key in missing)}`",
     )
+
+
+def _placeholder(key: str) -> str:
+    """Give what nobody takes for a value, as in TEAM for team."""
+    return re.sub(r"\W+", "_", key).strip("_").upper() or "VALUE"
 
 
 def _repository_policy(about: _About, decided: Decided) -> _Plans:

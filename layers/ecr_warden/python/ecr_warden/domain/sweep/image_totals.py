@@ -79,7 +79,7 @@ def lifecycle_effect(
     images: Sequence[ListedImage], document: Mapping[str, Any], *, rule: str, now: datetime
 ) -> LifecycleEffect:
     """Tell what a lifecycle policy's document would take of a repository's images."""
-    simulation = simulate_lifecycle(document, [_simulated(one) for one in images], now)
+    simulation = simulate_lifecycle(document, [simulated(one) for one in images], now)
     has_indexes = any(map(_is_index, images))
     expire, archive = frozenset(simulation.expire), frozenset(simulation.archive)
     taken = [one for one in images if one.digest in expire | archive]
@@ -91,7 +91,8 @@ def lifecycle_effect(
     )
 
 
-def _simulated(image: ListedImage) -> SimulatedImage:
+def simulated(image: ListedImage) -> SimulatedImage:
+    """Give an image as lifecycle rules look at it."""
     return SimulatedImage(
         image.digest,
         image.tags,

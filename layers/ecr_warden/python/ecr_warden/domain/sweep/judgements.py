@@ -50,12 +50,13 @@ class Judgement:
         A ``Setting``, or ``TAGS``.
     standing
         ``DIFFERS``: it can be put as the policy wants it, which is done where ``mode`` is enforce. ``KEPT``:
-        somebody chose it, or something uses it. ``VIOLATION``: a person must act. ``UNREAD``: it could not be
-        looked at.
+        somebody chose it, or something uses it; of a tag, a person must act, too. ``VIOLATION``: a person
+        must act. ``UNREAD``: it could not be looked at.
     what, next_step
         Sentences without their stops; empty where there is nothing to say.
     before, after
-        Plain JSON as the journal keeps it, of what ``DIFFERS``; a tag's are its name and digest.
+        Plain JSON as the journal keeps it, of what ``DIFFERS``; a tag's are its name and digest. Of a tag
+        that is ``KEPT``, what would be changed.
     image_digest, image_tag
         Of a tag.
     ground

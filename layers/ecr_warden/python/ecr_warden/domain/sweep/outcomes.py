@@ -43,8 +43,8 @@ def drift_outcome(
 ) -> Outcome | None:
     """Give the one outcome about a repository, or ``None`` where nothing is to be told.
 
-    What is only found has the same id in every run: it is told once, not each night. What was changed, or
-    failed, has an id of the run.
+    What is only found, or could not be read, has the same id in every run: it is told once, not each night.
+    What was changed, or could not be, has an id of the run.
 
     Parameters
     ----------
@@ -99,10 +99,12 @@ class _Drift:
     what: str
     next_step: str = ""
     change_id: str | None = None
+    was_tried: bool = False
 
     @property
     def is_of_this_run(self) -> bool:
-        return self.status in {SettingStatus.FAILED, SettingStatus.CHANGED} or self.change_id is not None
+        # What could not be read is found so each night, in each repository.
+        return self.was_tried or self.change_id is not None
 
     @property
     def is_tag(self) -> bool:
@@ -161,6 +163,9 @@ def _drift(judgement: Judgement, repair: Repair | None) -> _Drift | None:
             return _Drift(judgement, SettingStatus.WOULD_CHANGE, judgement.what)
         case Standing.VIOLATION:
             return _Drift(judgement, SettingStatus.VIOLATION, judgement.what, judgement.next_step)
+        case Standing.KEPT if judgement.image_tag is not None:
+            # Nobody chose that it breaks the rule: whoever uses it has to be moved first.
+            return _Drift(judgement, SettingStatus.VIOLATION, judgement.what, judgement.next_step)
         case Standing.UNREAD:
             return _Drift(judgement, SettingStatus.FAILED, judgement.what, judgement.next_step)
     return None
@@ -173,10 +178,17 @@ def _of_repair(judgement: Judgement, repair: Repair) -> _Drift | None:
             # What else was to follow, such as a backfill, is in what is said of the repair.
             if judgement.image_tag is None and repair.said:
                 what = repair.said
-            return _Drift(judgement, SettingStatus.CHANGED, what, change_id=repair.change_id)
+            return _Drift(judgement, SettingStatus.CHANGED, what, change_id=repair.change_id, was_tried=True)
         case RepairStatus.FAILED:
             what = repair.said or judgement.what
-            return _Drift(judgement, SettingStatus.FAILED, what, judgement.next_step, repair.change_id)
+            return _Drift(
+                judgement,
+                SettingStatus.FAILED,
+                what,
+                judgement.next_step,
+                repair.change_id,
+                was_tried=True,
+            )
         case RepairStatus.KEPT if judgement.image_tag is not None:
             # A person must act: whatever pulls it by this tag has to be moved first.
             return _Drift(judgement, SettingStatus.VIOLATION, repair.said, judgement.next_step)
@@ -327,7 +339,10 @@ def _numbers(summary: RunSummary) -> Iterator[str]:
     if standings:
         yield f"Of their settings and tags: {standings}."
     repairs = _listed(summary.repairs, _REPAIRS)
-    yield f"Changes: {repairs}." if repairs else "Nothing was changed."
+    if repairs:
+        yield f"Changes: {repairs}."
+    elif not summary.unseen:
+        yield "Nothing was changed."
 
 
 def _listed(counts: Mapping[str, int], names: Iterable[tuple[str, str]]) -> str:
@@ -354,6 +369,7 @@ def _one_unseen(one: Unseen) -> str:
 def _after(summary: RunSummary, home: Place, report: str | None) -> Iterator[str]:
     if summary.unseen:
         yield "Mend what keeps it from being looked at; the next sweep looks at everything again."
+        yield f"What was changed there all the same: `ecr-warden history --run {summary.run}`."
     failed = summary.repairs.get(RepairStatus.FAILED, 0)
     if failed:
         failures = _counted(failed, "change", "changes")

@@ -120,6 +120,8 @@ class RepositoryRow:
         ``None`` where the images were not listed, or no rule of the policy has a lifecycle for it.
     problem
         Why it could not be looked at (further); empty where it was.
+    is_unfinished
+        Whether it was left half-way, and another try is to go on with it.
 
     """
 
@@ -136,6 +138,7 @@ class RepositoryRow:
     vulnerabilities: Vulnerabilities | None = None
     problem: str = ""
     is_gone: bool = False
+    is_unfinished: bool = False
 
     @property
     def state(self) -> State:

@@ -35,6 +35,8 @@ class RunSummary:
         How many changes there are of each ``RepairStatus``.
     unseen
         What was not looked at, and why: with anything here the run is partial.
+    scope
+        To what the run was narrowed, as in "only repositories that match team/**"; else empty.
 
     """
 
@@ -46,6 +48,7 @@ class RunSummary:
     standings: Mapping[str, int] = field(default_factory=dict)
     repairs: Mapping[str, int] = field(default_factory=dict)
     unseen: tuple[Unseen, ...] = ()
+    scope: str = ""
 
     @property
     def is_partial(self) -> bool:

@@ -1,6 +1,7 @@
 """The tags that images have by now, judged as if each were pushed at this moment."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -12,6 +13,7 @@ from ecr_warden.domain.quarantine import quarantine_tag
 from ecr_warden.domain.resolution import resolve_tags
 from ecr_warden.domain.sweep.images import ListedImage
 from ecr_warden.domain.sweep.judgements import TAGS, Judgement, Standing, TagProblem
+from ecr_warden.domain.sweep.kept_tags import is_begun, policys_lifecycle, pulled_lately, tags_after
 from ecr_warden.domain.tag_rules import Violation, judge_push
 
 _STANDARD: Final = "STANDARD"
@@ -37,18 +39,36 @@ def tag_judgements(  # noqa: PLR0913  # what is judged, by what, and where and w
 ) -> Iterator[Judgement]:
     """Give a judgement for each tag that breaks a rule.
 
-    Archived images are left alone: nobody can pull them.
+    A tag stays (``KEPT``) that a rule would take, where its image was pulled of late, or where the policy's
+    lifecycle would soon take an image for it. Archived images are left alone: nobody can pull them.
     """
-    for image in images:
+    every = tuple(images)
+    lifecycle = policys_lifecycle(policy, repository_name, len(every))
+    for image in every:
         if image.storage_class != _STANDARD:
             continue
+        left = frozenset(image.tags)
         for tag in image.tags:
             push = _as_pushed(
                 image, tag, now, repository_name=repository_name, place=place, event_id=event_id
             )
             decision = judge_push(push, policy)
-            if isinstance(decision, Violation):
-                yield _judgement(TagProblem(push, decision), place)
+            if not isinstance(decision, Violation):
+                continue
+            problem = TagProblem(push, decision)
+            if decision.action is TagAction.NOTIFY:
+                yield _judgement(problem, place)
+                continue
+            # As the tags before it are taken.
+            after = tags_after(left, problem, policy)
+            why = None if is_begun(problem, left) else pulled_lately(image, now)
+            if why is None and lifecycle is not None:
+                why = lifecycle.why_kept(image, left, after, now)
+            if why is None:
+                left = after
+                yield _judgement(problem, place)
+            else:
+                yield _kept(problem, place, why)
 
 
 def _as_pushed(  # noqa: PLR0913  # what an event of it would say
@@ -88,6 +108,16 @@ def _judgement(problem: TagProblem, place: Place) -> Judgement:
         image_digest=push.image_digest,
         image_tag=violation.image_tag,
         ground=problem,
+    )
+
+
+def _kept(problem: TagProblem, place: Place, why: str) -> Judgement:
+    tag = problem.violation.image_tag
+    return replace(
+        _judgement(problem, place),
+        standing=Standing.KEPT,
+        what=f"{problem.violation.reason}; it stays: {why}",
+        next_step=f"{_next_step(problem.violation)}, move what pulls {tag} there, and remove {tag} yourself",
     )
 
 

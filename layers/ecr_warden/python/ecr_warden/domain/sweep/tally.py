@@ -24,7 +24,7 @@ class Tally:
     repairs: Counter[str] = field(default_factory=Counter)
     _unseen: list[Unseen] = field(default_factory=list)
     _more: Counter[str] = field(default_factory=Counter)
-    _documents: set[tuple[str, str, str, str]] = field(default_factory=set)
+    _documents: set[tuple[str, ...]] = field(default_factory=set)
 
     def add(self, row: RepositoryRow) -> None:
         """Count one more repository; one that is gone was not looked at, and nothing is missing."""
@@ -46,7 +46,8 @@ class Tally:
         """Tell whether something was not counted before: many repositories stand for the registry's one."""
         if not section.is_registrys:
             return True
-        key = (row.account, row.region, section.setting, section.before + section.after)
+        found = (section.setting, section.standing.value, section.before, section.after)
+        key = (row.account, row.region, *found)
         if key in self._documents:
             return False
         self._documents.add(key)

@@ -24,6 +24,7 @@ class ReportTotals:
     drifted: int = 0
     images: int = 0
     never_pulled: int = 0
+    scanned: int = 0
     expired_bytes: int = 0
     archived_bytes: int = 0
     standard: Counter[Place] = field(default_factory=Counter)
@@ -44,6 +45,7 @@ class ReportTotals:
             self.expired_bytes += row.lifecycle.expired_bytes
             self.archived_bytes += row.lifecycle.archived_bytes
         if row.vulnerabilities is not None:
+            self.scanned += row.vulnerabilities.scanned
             for severity in row.vulnerabilities.counts:
                 self.findings[severity] += row.vulnerabilities.of(severity)
 

@@ -97,7 +97,8 @@ class _Look:
         if rule is not None or self.scope.with_images:
             images = tuple(self.ports.repositories.images(self.repository.name))
         judgements = [*self._settings(), *self._tag_judgements(images, rule)]
-        if any(one.standing in _ACTING for one in judgements):
+        # What is kept is left alone anyway: that it is exempt is said where that needs no call.
+        if any(map(_is_acting, judgements)) or self._are_tags_known:
             judgements = [*self._without_exempt(judgements)]
         return Visit(self.place, self.repository, tuple(judgements), self._owner(), images)
 
@@ -215,12 +216,13 @@ class _Look:
         except (AwsError, RefusedError) as error:
             why = f"could not be judged, as the resource tag {EXEMPT_TAG} could not be read: {error}"
             for one in judgements:
-                is_idle = one.standing not in _ACTING
+                is_idle = not _is_acting(one)
                 what = f"{one.section} {why}".rstrip(".")
                 yield one if is_idle else replace(one, standing=Standing.UNREAD, what=what, next_step="")
             return
         for one in judgements:
-            if one.standing in _ACTING and is_exempt(tags, one.section):
+            is_left = _is_acting(one) or one.standing is Standing.KEPT
+            if is_left and is_exempt(tags, one.section):
                 what = f"the resource tag {EXEMPT_TAG} exempts it"
                 # It is this repository that is exempt, and no other from what the registry has.
                 yield replace(
@@ -229,8 +231,12 @@ class _Look:
             else:
                 yield one
 
+    @property
+    def _are_tags_known(self) -> bool:
+        return self.known_tags is not None or bool(self.read_tags)
+
     def _owner(self) -> str | None:
-        if self.known_tags is not None or self.read_tags:
+        if self._are_tags_known:
             return owner_of(self._tags())
         return owner_of(self._tags()) if self.scope.with_owners else None
 
@@ -240,6 +246,12 @@ class _Look:
         if not self.read_tags:
             self.read_tags.append(self.ports.settings.resource_tags(self.repository.name))
         return self.read_tags[0]
+
+
+def _is_acting(judgement: Judgement) -> bool:
+    """Tell whether something comes of a judgement, if only that a person is told."""
+    is_kept_tag = judgement.standing is Standing.KEPT and judgement.image_tag is not None
+    return judgement.standing in _ACTING or is_kept_tag
 
 
 def _is_the_registrys(decided: Decided) -> bool:

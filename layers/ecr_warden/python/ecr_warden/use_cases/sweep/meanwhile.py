@@ -5,11 +5,14 @@ from collections.abc import Mapping
 from threading import Lock
 from typing import Final
 
+from ecr_warden.domain.policy import Mode
 from ecr_warden.domain.settings.plans import Put
-from ecr_warden.domain.sweep.judgements import Judgement, Standing
+from ecr_warden.domain.sweep.judgements import TAGS, Judgement, Standing
 from ecr_warden.domain.sweep.visits import Repair, RepairStatus, Visit
 
 MEANWHILE: Final = "it was changed since it was planned, so that it was left alone: plan again"
+NOT_ASKED: Final = "the policy does not ask to change it any more: plan again"
+OTHERWISE: Final = "the policy asks for something else by now, so that it was left alone: plan again"
 
 
 class Documents:
@@ -20,13 +23,18 @@ class Documents:
         self._lock = Lock()
         self._left: set[str] = set()
 
-    def is_known(self, judgement: Judgement, now: Put) -> bool:
-        """Tell whether a document is what was planned from; it is about to be changed then."""
+    def why_left(self, judgement: Judgement, now: Put) -> str | None:
+        """Say why a document is left alone; ``None`` where it is about to be changed as planned."""
+        before, after = _text(now.before), _text(now.after)
         with self._lock:
-            known = self._may_move or _text(now.before) in {_text(judgement.before), *self._left}
-            if known:
-                self._left.add(_text(now.after))
-        return known
+            is_ours = self._may_move or before in self._left
+            if not is_ours and before != _text(judgement.before):
+                return MEANWHILE
+            # On what this run wrote, it is to come to more than was planned.
+            if not is_ours and after != _text(judgement.after):
+                return OTHERWISE
+            self._left.add(after)
+        return None
 
 
 class StandingNow:
@@ -44,6 +52,8 @@ class StandingNow:
     def otherwise(self, judgement: Judgement) -> Repair:
         """Say why something is not changed that was to be."""
         now = self._by_subject.get(_subject(judgement))
+        if now is None and not self._is_asked(judgement):
+            return Repair(judgement, RepairStatus.SKIPPED, NOT_ASKED)
         if now is None or now.standing is Standing.COMPLIANT:
             what = f"{judgement.section} is as the policy wants it by now"
             return Repair(judgement, RepairStatus.ALREADY, what)
@@ -52,7 +62,20 @@ class StandingNow:
                 return Repair(judgement, RepairStatus.KEPT, now.what)
             case Standing.UNREAD:
                 return Repair(judgement, RepairStatus.FAILED, now.what)
-        return Repair(judgement, RepairStatus.SKIPPED, MEANWHILE)
+        return Repair(judgement, RepairStatus.SKIPPED, _why_skipped(judgement, now))
+
+    def _is_asked(self, judgement: Judgement) -> bool:
+        """Tell whether the policy says anything of it; a tag that is well has no judgement of its own."""
+        return judgement.section == TAGS and any(one.section == TAGS for one in self._by_subject.values())
+
+
+def _why_skipped(judgement: Judgement, now: Judgement) -> str:
+    """Tell what somebody changed from what the policy does not ask for any more."""
+    if now.standing is Standing.VIOLATION:
+        return f"a person must act by now: {now.what}"
+    if now.mode is Mode.AUDIT:
+        return NOT_ASKED
+    return OTHERWISE if _text(now.before) == _text(judgement.before) else MEANWHILE
 
 
 def _key(judgement: Judgement) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import Final
 from ecr_warden.domain.events import Occasion
 from ecr_warden.domain.outcomes import OutcomeKind, SettingStatus, change_id, outcome_id
 from ecr_warden.domain.places import Place
-from ecr_warden.domain.policy import Mode, Policy, RuleReference, TagAction
+from ecr_warden.domain.policy import Mode, Policy, RuleReference
 from ecr_warden.domain.quarantine import quarantined_tag
 from ecr_warden.domain.resolution import Decided
 from ecr_warden.domain.runs import event_id_of
@@ -21,13 +21,22 @@ from ecr_warden.domain.sweep.visits import Repair, RepairStatus, Visit
 from ecr_warden.errors import AwsError, CredentialsError, RefusedError, RepositoryGoneError
 from ecr_warden.ports import Progress
 from ecr_warden.use_cases.enforce_tag_rules import act_on
-from ecr_warden.use_cases.settings_changes import Result, write_one
+from ecr_warden.use_cases.settings_changes import Result, finish_begun, write_one
 from ecr_warden.use_cases.sweep.judge_repository import judge_repository
-from ecr_warden.use_cases.sweep.meanwhile import MEANWHILE, Documents, StandingNow
+from ecr_warden.use_cases.sweep.meanwhile import (
+    MEANWHILE,
+    NOT_ASKED,
+    OTHERWISE,
+    Documents,
+    StandingNow,
+)
 from ecr_warden.use_cases.sweep.ports import RepairPorts, Scope
 from ecr_warden.use_cases.sweep.shared_facts import SharedFacts
+from ecr_warden.use_cases.sweep.tag_safety import TagSafety
 from ecr_warden.use_cases.tag_actions import Acted
 
+# Seconds. Other batches of the run may write for as many repositories, each for moments; nobody waits for it.
+_LONGEST_WAIT: Final = 60.0
 _STATUSES: Final = {
     SettingStatus.CHANGED: RepairStatus.CHANGED,
     SettingStatus.WOULD_CHANGE: RepairStatus.SKIPPED,
@@ -94,9 +103,9 @@ class Repairer:
         elif now.problem:
             yield from (Repair(one, RepairStatus.FAILED, now.problem) for one in judgements)
         else:
-            standing = StandingNow(now)
+            standing, safety = StandingNow(now), TagSafety(now, self._policy, self._ports)
             for judgement in judgements:
-                yield self._repair_one(judgement, standing)
+                yield self._repair_one(judgement, standing, safety)
 
     def _judged_anew(self, repository: Repository, judgements: Sequence[Judgement]) -> Visit:
         return judge_repository(
@@ -111,14 +120,14 @@ class Repairer:
             event_id=self._event_id,
         )
 
-    def _repair_one(self, judgement: Judgement, standing: StandingNow) -> Repair:
+    def _repair_one(self, judgement: Judgement, standing: StandingNow, safety: TagSafety) -> Repair:
         same = standing.same_as(judgement)
         if same is None:
             return standing.otherwise(judgement)
         try:
             match same.ground:
                 case TagProblem() as problem:
-                    return self._take_tag(judgement, problem)
+                    return self._take_tag(judgement, problem, safety)
                 case Planned() as planned:
                     return self._write(judgement, planned, self._occasion(judgement.repository))
         except CredentialsError:
@@ -143,7 +152,8 @@ class Repairer:
 
     def _write(self, judgement: Judgement, planned: Planned, occasion: Occasion) -> Repair:
         again = self._again(judgement, occasion)
-        return _of_setting(judgement, list(write_one(planned, occasion, self._ports, again)))
+        results = write_one(planned, occasion, self._ports, again, longest_wait=_LONGEST_WAIT)
+        return _of_setting(judgement, list(results))
 
     def _again(self, judgement: Judgement, occasion: Occasion) -> Callable[[Planned], Planned]:
         """Plan what the registry has one of anew, as its only writer."""
@@ -157,18 +167,15 @@ class Repairer:
             decided = {planned.decided.section: planned.decided}
             found = plan_settings(self._policy, decided, occasion, facts)
             now = next(one for one in found if one.setting is planned.setting)
-            if isinstance(now.plan, Put) and not self._documents.is_known(judgement, now.plan):
-                return replace(now, plan=Kept(MEANWHILE))
-            return now
+            why = self._documents.why_left(judgement, now.plan) if isinstance(now.plan, Put) else None
+            return now if why is None else replace(now, plan=Kept(why))
 
         return again
 
     def _write_document(self, judgement: Judgement) -> Repair:
         decided = _decided(self._policy, judgement)
         if decided is None or decided.mode is not Mode.ENFORCE:
-            return Repair(
-                judgement, RepairStatus.SKIPPED, "the policy does not ask to change it any more: plan again"
-            )
+            return Repair(judgement, RepairStatus.SKIPPED, NOT_ASKED)
         planned = Planned(Setting(judgement.setting), Put(judgement.before, judgement.after or {}), decided)
         try:
             return self._write(judgement, planned, self._occasion(REGISTRY))
@@ -177,16 +184,11 @@ class Repairer:
         except (AwsError, RefusedError) as error:
             return _failed(judgement, error)
 
-    def _take_tag(self, judgement: Judgement, problem: TagProblem) -> Repair:
-        push, violation = problem.push, problem.violation
-        if violation.action is TagAction.QUARANTINE:
-            # Nobody waits for what is there already, and something may pull it by this very tag.
-            users = self._ports.usage.who_uses(
-                push.repository_name, (push.image_digest,), (violation.image_tag,)
-            )
-            if users:
-                return Repair(judgement, RepairStatus.KEPT, f"it is or may be in use: {'; '.join(users)}")
-        return _of_tag(judgement, act_on(push, violation, self._ports, self._policy))
+    def _take_tag(self, judgement: Judgement, problem: TagProblem, safety: TagSafety) -> Repair:
+        why = safety.why_kept(problem)
+        if why is not None:
+            return Repair(judgement, RepairStatus.KEPT, why)
+        return _of_tag(judgement, act_on(problem.push, problem.violation, self._ports, self._policy))
 
     def made_before(self, visit: Visit) -> Iterator[Repair]:
         """Give what an earlier try of this run changed in a repository, and close what it left open.
@@ -199,12 +201,20 @@ class Repairer:
             return
         progress = self._ports.journal.progress_of(entries.keys())
         for entry, judgement in entries.items():
+            said = f"{judgement.section} was set by this run"
             match progress.get(entry, Progress.NEW):
                 case Progress.BEGUN:
-                    self._ports.journal.finish(entry)
-                case Progress.NEW:
-                    continue
-            yield Repair(judgement, RepairStatus.CHANGED, f"{judgement.section} was set by this run", entry)
+                    yield self._closed(entry, judgement, said)
+                case Progress.DONE:
+                    yield Repair(judgement, RepairStatus.CHANGED, said, entry)
+
+    def _closed(self, entry: str, judgement: Judgement, said: str) -> Repair:
+        """Close an entry that was left open, after what was to follow the change."""
+        if isinstance(judgement.ground, Planned):
+            occasion = self._occasion(judgement.repository)
+            return _of_setting(judgement, [finish_begun(judgement.ground, said, occasion, self._ports)])
+        self._ports.journal.finish(entry)
+        return Repair(judgement, RepairStatus.CHANGED, said, entry)
 
     def _settings_entries(self, visit: Visit) -> dict[str, Judgement]:
         return {
@@ -222,7 +232,8 @@ class Repairer:
         for image in visit.images or ():
             for kept_as in image.tags:
                 tag = quarantined_tag(image.digest, kept_as)
-                if tag is not None:
+                # While the image has both, an earlier try was stopped between: there is something left to do.
+                if tag is not None and tag not in image.tags:
                     judgement = _quarantined(visit, rule[0], image.digest, tag, kept_as)
                     found[self._tag_entry(judgement)] = judgement
         return found
@@ -272,10 +283,10 @@ def _of_setting(judgement: Judgement, results: Sequence[Result]) -> Repair:
     if not results:
         return Repair(judgement, RepairStatus.ALREADY, f"{judgement.section} is as the policy wants it")
     result = next((one for one in results if one.outcome.status is SettingStatus.FAILED), results[0])
-    status, said = _STATUSES[result.outcome.status], result.outcome.what
-    if said == MEANWHILE:
-        status = RepairStatus.SKIPPED
-    return Repair(judgement, status, said, result.change_id)
+    if result.changed_since or result.outcome.what in {MEANWHILE, OTHERWISE}:
+        said = MEANWHILE if result.changed_since else result.outcome.what
+        return Repair(judgement, RepairStatus.SKIPPED, said)
+    return Repair(judgement, _STATUSES[result.outcome.status], result.outcome.what, result.change_id)
 
 
 def _of_tag(judgement: Judgement, acted: Acted) -> Repair:

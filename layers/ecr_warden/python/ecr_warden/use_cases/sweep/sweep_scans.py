@@ -2,10 +2,10 @@
 
 Each is judged as an event of its scan would have it judged: by what is remembered of it, told once, acted on
 and journaled. Whether findings count is a matter of more than their numbers; but where the numbers alone pass
-the gate, nothing needs a look.
+the gate, or are all told and nothing but numbers matters to the gate, nothing needs a look.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
@@ -15,19 +15,26 @@ from ecr_warden.domain.policy import Policy, ScanGate
 from ecr_warden.domain.resolution import SCAN_GATE, Resolution, resolve
 from ecr_warden.domain.runs import event_id_of
 from ecr_warden.domain.scan_events import ImageScan
-from ecr_warden.domain.scan_gate import gate_for, judge_counts
+from ecr_warden.domain.scan_gate import Gate, gate_for, judge_counts
+from ecr_warden.domain.scan_state import ImageKey
 from ecr_warden.domain.sweep.images import ListedImage
 from ecr_warden.domain.sweep.judgements import Judgement, Standing
 from ecr_warden.domain.sweep.visits import Visit
-from ecr_warden.errors import AwsError, CredentialsError, NotReadyError, RefusedError
+from ecr_warden.errors import AwsError, CredentialsError, NotReadyError, RefusedError, UnfinishedError
 from ecr_warden.use_cases.judge_scan import judge_scan
 from ecr_warden.use_cases.scan_actions import JudgingPorts
 
 _STANDARD: Final = "STANDARD"
 
 
-def sweep_scans(
-    visit: Visit, *, run: str, policy: Policy, ports: JudgingPorts, now: datetime
+def sweep_scans(  # noqa: PLR0913  # what is judged, by what, and until when
+    visit: Visit,
+    *,
+    run: str,
+    policy: Policy,
+    ports: JudgingPorts,
+    now: datetime,
+    is_over: Callable[[], bool] = lambda: False,
 ) -> tuple[Judgement, ...]:
     """Judge the images of a repository that a gate may not let pass; give what could not be judged.
 
@@ -35,6 +42,8 @@ def sweep_scans(
     ------
     CredentialsError
         Where the credentials are over.
+    UnfinishedError
+        Where the time was over (``is_over``, asked before each image); what was judged is remembered.
 
     """
     resolution: Resolution[ScanGate] = resolve(policy, visit.repository.name, SCAN_GATE)
@@ -50,8 +59,13 @@ def sweep_scans(
         rule=resolution.rule,
     )
     found = []
-    for image in _doubtful(visit, resolution.rules, policy, now):
+    gate = gate_for(resolution.rules, policy, visit.repository.name, now)
+    for image in doubtful(visit, policy, now):
+        if is_over():
+            raise UnfinishedError("the worker had to stop before all images were judged by their scan gate")
         try:
+            if _is_known(image, visit, gate, ports):
+                continue
             judge_scan(_event(image, visit, run, now), policy=policy, ports=ports)
         except CredentialsError:
             raise
@@ -64,14 +78,41 @@ def sweep_scans(
     return tuple(found)
 
 
-def _doubtful(visit: Visit, rules: ScanGate, policy: Policy, now: datetime) -> Iterator[ListedImage]:
+def doubtful(visit: Visit, policy: Policy, now: datetime) -> tuple[ListedImage, ...]:
     """Give the images that people pull and whose findings, if all of them counted, are too many."""
-    gate = gate_for(rules, policy, visit.repository.name, now)
-    for image in visit.images or ():
-        if not image.tags or image.storage_class != _STANDARD or image.finding_counts is None:
-            continue
-        if judge_counts(severity_counts(dict(image.finding_counts)), gate).has_failed:
-            yield image
+    resolution: Resolution[ScanGate] = resolve(policy, visit.repository.name, SCAN_GATE)
+    if resolution.rules is None:
+        return ()
+    gate = gate_for(resolution.rules, policy, visit.repository.name, now)
+    return tuple(image for image in visit.images or () if _is_doubtful(image, gate))
+
+
+def _is_doubtful(image: ListedImage, gate: Gate) -> bool:
+    if not image.tags or image.storage_class != _STANDARD or image.finding_counts is None:
+        return False
+    return judge_counts(_counts(image), gate).has_failed
+
+
+def _counts(image: ListedImage) -> dict[str, int]:
+    return severity_counts(dict(image.finding_counts or ()))
+
+
+def _is_known(image: ListedImage, visit: Visit, gate: Gate, ports: JudgingPorts) -> bool:
+    """Tell whether people were told all that a look at the findings could bring up.
+
+    It is so where the numbers are those that were told, and each finding of a limited severity counts: with a
+    filter it is a matter of today's date, exceptions and fixes.
+    """
+    if gate.has_filters:
+        return False
+    place = visit.place
+    state = ports.states.read(ImageKey(place.account, place.region, visit.repository.name, image.digest))
+    counts = _counts(image)
+    if not state.has_failed or state.untold is not None or dict(state.counts) != counts:
+        return False
+    # A rule that limits more severities than it did counts more findings than were told.
+    counted = sum(judge_counts(counts, gate).counted.values())
+    return state.marks is None or len(state.marks) >= counted
 
 
 def _event(image: ListedImage, visit: Visit, run: str, now: datetime) -> ImageScan:
