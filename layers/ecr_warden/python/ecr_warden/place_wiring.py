@@ -67,15 +67,7 @@ class UsageOfPlace:
     ) -> tuple[str, ...]:
         """Name the workloads that use an image by one of its digests or tags."""
         with self._lock:
-            usage = self._usage = self._usage or self._built()
+            if self._usage is None:
+                self._usage = AwsUsage.of(self._client, self._place, remembered=_REMEMBERED)
+            usage = self._usage
         return usage.who_uses(repository_name, image_digests, image_tags, afresh=afresh)
-
-    def _built(self) -> AwsUsage:
-        return AwsUsage(
-            ecs=self._client("ecs"),
-            functions=self._client("lambda"),
-            inspector=self._client("inspector2"),
-            account=self._place.account,
-            region=self._place.region,
-            remembered=_REMEMBERED,
-        )

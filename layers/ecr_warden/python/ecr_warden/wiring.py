@@ -155,13 +155,7 @@ class _ImagePorts(_ActingPorts):
         """Who runs an image."""
         from ecr_warden.adapters.usage import AwsUsage
 
-        return AwsUsage(
-            ecs=self._client("ecs"),
-            functions=self._client("lambda"),
-            inspector=self._client("inspector2"),
-            account=self._place.account,
-            region=self._place.region,
-        )
+        return AwsUsage.of(self._client, self._place)
 
 
 class ImageActionPorts(_ImagePorts):

@@ -5,11 +5,12 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from threading import Lock
-from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 
 from ecr_warden.adapters.aws import translated
 from ecr_warden.adapters.parts import in_parts
 from ecr_warden.domain.console import repository_arn
+from ecr_warden.domain.places import Place
 from ecr_warden.errors import AwsError
 
 if TYPE_CHECKING:
@@ -129,6 +130,18 @@ class AwsUsage:
         self._monotonic = monotonic
         self._lock = Lock()
         self._known: dict[str, tuple[float, _Found]] = {}
+
+    @classmethod
+    def of(cls, client: Callable[[str], Any], place: Place, *, remembered: float = 0) -> "AwsUsage":
+        """Build it of what gives the client of a service in a place."""
+        return cls(
+            ecs=client("ecs"),
+            functions=client("lambda"),
+            inspector=client("inspector2"),
+            account=place.account,
+            region=place.region,
+            remembered=remembered,
+        )
 
     def who_uses(
         self,
