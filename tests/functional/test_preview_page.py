@@ -1,13 +1,10 @@
 """The page of `ecr-warden preview`, in a real browser."""
 
-import os
-import shutil
-from contextlib import contextmanager
 from itertools import pairwise
 
 import pytest
+from browser import launched, needs_browser, opened
 from hostile import HOSTILE, outcome_with
-from playwright.sync_api import sync_playwright
 
 from ecr_warden.domain.finding_summary import FindingShown, FindingsSummary
 from ecr_warden.domain.outcomes import OutcomeKind
@@ -17,7 +14,6 @@ from ecr_warden_cli.preview.previews import previews
 from ecr_warden_cli.preview.renderers import EXAMPLES
 from ecr_warden_cli.preview.samples import sample
 
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 TITLE = "ECR Warden: what people see"
 WIDTHS = (360, 1280)
 SAMPLES = [sample(kind) for kind in OutcomeKind]
@@ -53,43 +49,25 @@ CONTRASTS = """() => {
   return [...poor];
 }"""
 
-pytestmark = pytest.mark.skipif(
-    BROWSER is None, reason="no Chromium: `apt-get install chromium` lets the page be looked at"
-)
+pytestmark = needs_browser
 
 
 @pytest.fixture(scope="module")
 def browser():
-    # Chromium's own sandbox does not work for root, as in containers.
-    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=BROWSER, args=arguments)
+    with launched() as found:
         yield found
-        found.close()
 
 
 @pytest.fixture
 def look(browser, tmp_path):
     """Open a page of some messages, and find what it did that it must not do."""
 
-    @contextmanager
-    def opened(told, *, width=1280, scheme="light"):
+    def look(told, *, width=1280, scheme="light"):
         path = tmp_path / "page.html"
         path.write_text(page(told, made_of="made of samples"), encoding="utf-8")
-        seen = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
-        done = []
-        seen.on("dialog", lambda dialog: (done.append(f"dialog {dialog.message}"), dialog.dismiss()))
-        seen.on("request", lambda request: done.append(f"request {request.url[:80]}"))
-        seen.on("console", lambda message: done.append(f"console {message.text}"))
-        seen.on("pageerror", lambda error: done.append(f"error {error}"))
-        seen.goto(path.as_uri())
-        # A page that is there is one request.
-        assert done.pop(0) == f"request {path.as_uri()[:80]}"
-        yield seen
-        seen.close()
-        assert done == []
+        return opened(browser, path, width=width, scheme=scheme)
 
-    return opened
+    return look
 
 
 def hostile(text):

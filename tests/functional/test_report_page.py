@@ -1,13 +1,11 @@
 """The page of a report, in a real browser."""
 
-import os
 import re
-import shutil
-from contextlib import contextmanager
 
 import pytest
+from browser import launched, needs_browser, opened
 from hostile import HOSTILE
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 from report_world import AFTER, BEFORE, GB, PARTIAL, row, section, some_rows, summary
 
 from ecr_warden.adapters.report import write_html
@@ -18,52 +16,35 @@ from ecr_warden.domain.sweep.summary import Unseen
 from ecr_warden.domain.sweep.totals import ReportTotals
 from ecr_warden.domain.sweep.visits import RepairStatus
 
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 PLOTS = ("teams", "sections", "storage", "vulnerabilities", "rules", "unpulled")
 # Pixels: columns of a thousand and more are not quite of the same height.
 HOLE = 200
 # Milliseconds; on a slow machine too.
 BOUND = 20_000
 
-pytestmark = pytest.mark.skipif(
-    BROWSER is None, reason="no Chromium: `apt-get install chromium` lets the page be looked at"
-)
+pytestmark = needs_browser
 
 
 @pytest.fixture(scope="module")
 def browser():
-    # Chromium's own sandbox does not work for root, as in containers.
-    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=BROWSER, args=arguments)
+    with launched() as found:
         yield found
-        found.close()
 
 
 @pytest.fixture
 def look(browser, tmp_path):
     """Open a report of some rows, and find what it did that it must not do."""
 
-    @contextmanager
-    def opened(rows, *, width=1280, scheme="light", **said):
+    def look(rows, *, width=1280, scheme="light", **said):
         path = tmp_path / "report.html"
         with path.open("w", encoding="utf-8") as out:
             write_html(out, iter(rows), summary(rows, **said))
-        seen = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
-        done = []
-        seen.on("dialog", lambda dialog: (done.append(f"dialog {dialog.message}"), dialog.dismiss()))
-        seen.on("request", lambda request: done.append(f"request {request.url[:80]}"))
-        seen.on("console", lambda message: done.append(f"console {message.text}"))
-        seen.on("pageerror", lambda error: done.append(f"error {error}"))
-        seen.goto(path.as_uri())
-        seen.wait_for_selector("#report:not([hidden])", timeout=BOUND)
-        # A page that is there is one request.
-        assert done.pop(0) == f"request {path.as_uri()[:80]}"
-        yield seen
-        seen.close()
-        assert done == []
+        return opened(browser, path, width=width, scheme=scheme, ready=is_ready)
 
-    return opened
+    def is_ready(seen):
+        seen.wait_for_selector("#report:not([hidden])", timeout=BOUND)
+
+    return look
 
 
 def names(seen):

@@ -5,6 +5,7 @@ from typing import Any
 
 from ecr_warden.domain.images import Change
 from ecr_warden.domain.texts import cut
+from ecr_warden_cli.sweep.tally import counted
 
 _LONGEST = 60
 
@@ -32,16 +33,12 @@ def _side(value: Mapping[str, Any] | None) -> str:  # noqa: PLR0911  # one for e
         case {"scan_on_push": bool(is_on)}:
             return "on" if is_on else "off"
         case {"scanType": str(scan_type), "rules": list(rules)}:
-            return f"{scan_type}, {_counted(len(rules), 'rule')}"
+            return f"{scan_type}, {counted(len(rules), 'rule')}"
         case {"rules": list(rules)}:
-            return _counted(len(rules), "rule")
+            return counted(len(rules), "rule")
         case {"Statement": statements}:
-            return _counted(len(statements) if isinstance(statements, list) else 1, "statement")
+            return counted(len(statements) if isinstance(statements, list) else 1, "statement")
         case {"appliedFor": _}:
             return "a template"
     # Resource tags, of which there may be none.
     return cut(", ".join(f"{key}={text}" for key, text in value.items()), _LONGEST) or "nothing"
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"

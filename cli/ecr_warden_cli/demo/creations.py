@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ecr_warden_cli.local.broker import Event
 
 # What an owner who knows best has set.
-_LIFECYCLE: Final = {
+OWN_LIFECYCLE: Final = {
     "rules": [
         {
             "rulePriority": 1,
@@ -91,7 +91,7 @@ class Creations:
     def _create_otherwise(self) -> None:
         self.scene.ecr.create_repository(repositoryName="platform/logs", imageTagMutability="IMMUTABLE")
         self.scene.ecr.put_lifecycle_policy(
-            repositoryName="platform/logs", lifecyclePolicyText=json.dumps(_LIFECYCLE)
+            repositoryName="platform/logs", lifecyclePolicyText=json.dumps(OWN_LIFECYCLE)
         )
 
     def _is_left_as_chosen(self, caused: Caused) -> Iterator[str]:
@@ -99,7 +99,7 @@ class Creations:
             lifecycle = self.scene.ecr.get_lifecycle_policy(repositoryName="platform/logs")[
                 "lifecyclePolicyText"
             ]
-        if json.loads(lifecycle) != _LIFECYCLE:
+        if json.loads(lifecycle) != OWN_LIFECYCLE:
             yield f"its own lifecycle should have stayed, and is {lifecycle}"
         sections = [change["section"] for change in caused.changes]
         if sections != ["resource_tags"]:

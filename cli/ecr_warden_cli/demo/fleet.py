@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from moto.ecr.models import ECRBackend
 
+from ecr_warden_cli.demo.creations import OWN_LIFECYCLE
 from ecr_warden_cli.demo.scene import MANIFEST
 from ecr_warden_cli.local.ecr_double import make_repository, seed_image
 from ecr_warden_cli.local.ecr_double.api import repository_of
@@ -41,21 +42,6 @@ _REPLACED: Final = "replaced"
 REPOSITORIES: Final = sum(STATES.values())
 _OPENSSL: Final = enhanced_finding("CVE-2022-3602", "CRITICAL", ("openssl", "3.0.2", "3.0.7"), score=9.8)
 _TEAMS: Final = ("payments", "search", "storefront")
-_OWN_LIFECYCLE: Final = {
-    "rules": [
-        {
-            "rulePriority": 1,
-            "description": "Logs are kept for two years",
-            "selection": {
-                "tagStatus": "any",
-                "countType": "sinceImagePushed",
-                "countUnit": "days",
-                "countNumber": 730,
-            },
-            "action": {"type": "expire"},
-        }
-    ]
-}
 _IMMUTABLE: Final = {
     "imageTagMutability": "IMMUTABLE_WITH_EXCLUSION",
     "imageTagMutabilityExclusionFilters": [{"filterType": "WILDCARD", "filter": "cache-*"}],
@@ -119,7 +105,7 @@ class Fleet:
         self._push(name, "v1.0.0")
 
     def _choose(self, name: str) -> None:
-        self._keep(name, json.dumps(_OWN_LIFECYCLE))
+        self._keep(name, json.dumps(OWN_LIFECYCLE))
 
     def _keep(self, name: str, lifecycle: str) -> None:
         repository_of(self._backend, name).lifecycle_policy = lifecycle

@@ -14,13 +14,12 @@ from ecr_warden.adapters.ecr_repositories import EcrRepositories
 from ecr_warden.adapters.ecr_settings import EcrSettings
 from ecr_warden.adapters.parts import in_parts
 from ecr_warden.domain.images import INDEX_TYPES
-from ecr_warden.domain.lifecycle_simulation import SimulatedImage
 from ecr_warden.domain.places import Place
 from ecr_warden.domain.policy import Lifecycle
 from ecr_warden.domain.settings.lifecycle import plan_lifecycle
 from ecr_warden.domain.settings.lifecycle_rules import lifecycle_text
 from ecr_warden.domain.settings.plans import Compliant
-from ecr_warden.domain.sweep.images import ListedImage
+from ecr_warden.domain.sweep.image_totals import simulated
 from ecr_warden.errors import AwsError
 from ecr_warden_cli.account.stack import CLIENT_CONFIG, account_of, open_session
 from ecr_warden_cli.simulation.listing import Listing, Previewed
@@ -28,13 +27,10 @@ from ecr_warden_cli.simulation.listing import Listing, Previewed
 if TYPE_CHECKING:
     from mypy_boto3_ecr import ECRClient
 
-    from ecr_warden.domain.simulation.values import StorageClass
-
 _IDS_A_CALL: Final = 100
 # ECR's previews of large repositories take minutes.
 _MOST_SECONDS: Final = 900
 _POLL_SECONDS: Final = 2
-_ARCHIVED: Final = "ARCHIVE"
 
 
 class SimulationAccount:
@@ -55,11 +51,9 @@ class SimulationAccount:
         """List a repository's images; which index has which is not known yet: see `with_indexes`."""
         listed = tuple(self._repositories.images(repository_name))
         return LiveListing(
-            Listing(tuple(map(_simulated, listed)), {image.digest: image.size for image in listed}),
+            Listing(tuple(map(simulated, listed)), {image.digest: image.size for image in listed}),
             tuple(
-                image.digest
-                for image in listed
-                if image.media_type in INDEX_TYPES and image.storage_class != _ARCHIVED
+                image.digest for image in listed if image.media_type in INDEX_TYPES and not image.is_archived
             ),
         )
 
@@ -172,20 +166,6 @@ def open_account(region: str | None) -> SimulationAccount:
 
 def _no_tagging() -> Any:  # noqa: ANN401  # the tagging API's client has no type here
     raise AssertionError("a simulation reads no resource tags")
-
-
-def _simulated(image: ListedImage) -> SimulatedImage:
-    storage_class: StorageClass = "archive" if image.storage_class == _ARCHIVED else "standard"
-    return SimulatedImage(
-        digest=image.digest,
-        tags=image.tags,
-        pushed_at=image.pushed_at,
-        pulled_at=image.pulled_at,
-        storage_class=storage_class,
-        archived_at=image.archived_at,
-        activated_at=image.activated_at,
-        subject=image.subject,
-    )
 
 
 def _previewed(result: Mapping[str, Any]) -> Previewed:

@@ -128,6 +128,6 @@ _WORDS = {
 }
 
 
-def counted(number: int, one: str, more: str) -> str:
-    """Say how many there are of something."""
-    return f"{number} {one if number == 1 else more}"
+def counted(number: int, one: str, more: str | None = None) -> str:
+    """Say how many there are of something; ``more`` is its plural, where that is not ``one`` with an s."""
+    return f"{number} {one if number == 1 else more or f'{one}s'}"

@@ -11,15 +11,13 @@ guide leaves open:
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from ecr_warden.domain.simulation.findings import Finding, find, kept_text, taken_text, what_it_does, would
 from ecr_warden.domain.simulation.rules import SimulatedRule, read_rules
 from ecr_warden.domain.simulation.values import SimulatedImage, Simulation
 
 __all__ = ["SimulatedImage", "Simulation", "simulate_lifecycle"]
-
-_KEEP: Final = "keep"
 
 
 def simulate_lifecycle(

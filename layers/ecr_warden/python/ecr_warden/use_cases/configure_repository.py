@@ -1,7 +1,7 @@
 """A new repository gets the settings that the policy wants, and people hear of it once."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 from ecr_warden.domain.events import RepositoryCreation
@@ -10,8 +10,7 @@ from ecr_warden.domain.outcomes import Outcome, SettingStatus
 from ecr_warden.domain.ownership import owner_of
 from ecr_warden.domain.policy import Mode, Policy
 from ecr_warden.domain.resolution import Decided, decided_settings
-from ecr_warden.domain.settings.current import Repository
-from ecr_warden.domain.settings.decide import Facts, Planned, plan_settings
+from ecr_warden.domain.settings.decide import Planned, plan_settings
 from ecr_warden.domain.settings.plans import Compliant, Put, Setting, Violation
 from ecr_warden.errors import AwsError, RefusedError, RepositoryGoneError
 from ecr_warden.ports import Metrics, OutcomePorts
@@ -23,7 +22,7 @@ from ecr_warden.use_cases.settings_changes import (
     write_all,
     written_before,
 )
-from ecr_warden.use_cases.settings_facts import Read, read_facts
+from ecr_warden.use_cases.settings_facts import Read, planned_again, read_facts
 from ecr_warden.use_cases.settings_outcome import settings_outcome
 
 # The delivery from which on a failure is told that may heal by itself.
@@ -115,7 +114,9 @@ def _results(
     planned, results, owner = _without_exempt(planned, _unread(read, decided), creation, read, ports)
     enforced = [one for one in planned if one.decided.mode is Mode.ENFORCE]
     to_write = [one for one in enforced if isinstance(one.plan, Put)]
-    results += write_all(to_write, creation, ports, lambda one: _planned_again(one, creation, policy, ports))
+    results += write_all(
+        to_write, creation, ports, lambda one: planned_again(one, creation, policy, ports.settings)
+    )
     for one in planned:
         results += untouched(one)
     compliant = [one for one in enforced if isinstance(one.plan, Compliant)]
@@ -132,20 +133,6 @@ def _unread(read: Read, decided: Mapping[str, Decided]) -> list[Result]:
         )
         for section, error in read.unread.items()
     ]
-
-
-def _planned_again(
-    planned: Planned, creation: RepositoryCreation, policy: Policy, ports: ConfigurationPorts
-) -> Planned:
-    """Plan a setting of the registry on what it is now; the repository has no part in it."""
-    facts = Facts(Repository(creation.repository_name))
-    if planned.setting is Setting.REPLICATION:
-        facts = replace(facts, replication=ports.settings.replication())
-    else:
-        facts = replace(facts, scanning=ports.settings.scanning())
-    decided = {planned.decided.section: planned.decided}
-    again = plan_settings(policy, decided, creation, facts)
-    return next(one for one in again if one.setting is planned.setting)
 
 
 def _without_exempt(

@@ -74,7 +74,7 @@ def act_on(push: ImageAction, violation: Violation, ports: TagActionPorts, polic
     if violation.mode is Mode.AUDIT:
         return advise_only(push, violation, ports)
     # One event asks for one change, so the outcome's id names it.
-    change_id = violation_id(push)
+    change_id = _id(push)
     try:
         return _act_on(push, violation, change_id, ports, policy)
     except RepositoryGoneError:
@@ -121,10 +121,8 @@ def _with_expiry(acted: Acted, push: ImageAction, policy: Policy) -> Acted:
     return replace(acted, next_step=f"{acted.next_step} {expiry}")
 
 
-def violation_id(push: ImageAction) -> str:
-    """Give the id of the outcome about a push that breaks a rule, which is its change's too."""
-    return outcome_id(
-        OutcomeKind.TAG_VIOLATION,
+def _id(push: ImageAction) -> str:
+    return tag_violation_id(
         event_id=push.event_id,
         repository=push.repository_name,
         image_digest=push.image_digest,
@@ -132,9 +130,20 @@ def violation_id(push: ImageAction) -> str:
     )
 
 
+def tag_violation_id(*, event_id: str, repository: str, image_digest: str, image_tag: str | None) -> str:
+    """Give the id of the outcome about a tag that breaks a rule, which is its change's too."""
+    return outcome_id(
+        OutcomeKind.TAG_VIOLATION,
+        event_id=event_id,
+        repository=repository,
+        image_digest=image_digest,
+        image_tag=image_tag,
+    )
+
+
 def _outcome(push: ImageAction, violation: Violation, acted: Acted) -> Outcome:
     return Outcome(
-        id=violation_id(push),
+        id=_id(push),
         kind=OutcomeKind.TAG_VIOLATION,
         account=push.account,
         region=push.region,

@@ -2,11 +2,15 @@
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from ecr_warden.domain.events import Occasion
+from ecr_warden.domain.policy import Policy
 from ecr_warden.domain.resolution import Decided
-from ecr_warden.domain.settings.decide import Facts
+from ecr_warden.domain.settings.current import Repository
+from ecr_warden.domain.settings.decide import Facts, Planned, plan_settings
+from ecr_warden.domain.settings.plans import Setting
 from ecr_warden.errors import AwsError, RefusedError
 from ecr_warden.ports import SettingsRegistry
 
@@ -66,3 +70,17 @@ def reading(
             return "scanning", registry.scanning
         case _:
             return None
+
+
+def planned_again(
+    planned: Planned, occasion: Occasion, policy: Policy, registry: SettingsRegistry
+) -> Planned:
+    """Plan what the registry has one of on what it is now; the repository has no part in it."""
+    facts = Facts(Repository(occasion.repository_name))
+    if planned.setting is Setting.REPLICATION:
+        facts = replace(facts, replication=registry.replication())
+    else:
+        facts = replace(facts, scanning=registry.scanning())
+    decided = {planned.decided.section: planned.decided}
+    again = plan_settings(policy, decided, occasion, facts)
+    return next(one for one in again if one.setting is planned.setting)

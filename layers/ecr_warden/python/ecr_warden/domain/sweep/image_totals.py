@@ -3,13 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from ecr_warden.domain.images import INDEX_TYPES
 from ecr_warden.domain.lifecycle_simulation import SimulatedImage, simulate_lifecycle
 from ecr_warden.domain.sweep.images import ListedImage
-
-_ARCHIVE: Final = "ARCHIVE"
 
 
 @dataclass(frozen=True)
@@ -67,8 +65,8 @@ def image_totals(images: Sequence[ListedImage]) -> ImageTotals:
         indexes=sum(map(_is_index, images)),
         never_pulled=len(unpulled),
         never_pulled_bytes=_size(unpulled),
-        standard_bytes=_size([one for one in images if one.storage_class != _ARCHIVE]),
-        archive_bytes=_size([one for one in images if one.storage_class == _ARCHIVE]),
+        standard_bytes=_size([one for one in images if not one.is_archived]),
+        archive_bytes=_size([one for one in images if one.is_archived]),
         oldest_push=min((one.pushed_at for one in images), default=None),
         last_push=max((one.pushed_at for one in images), default=None),
         last_pull=max((one.pulled_at for one in images if one.pulled_at is not None), default=None),
@@ -98,7 +96,7 @@ def simulated(image: ListedImage) -> SimulatedImage:
         image.tags,
         image.pushed_at,
         pulled_at=image.pulled_at,
-        storage_class="archive" if image.storage_class == _ARCHIVE else "standard",
+        storage_class="archive" if image.is_archived else "standard",
         archived_at=image.archived_at,
         activated_at=image.activated_at,
         subject=image.subject,
@@ -115,7 +113,7 @@ def _is_index(image: ListedImage) -> bool:
 
 
 def _is_pullable(image: ListedImage) -> bool:
-    return image.storage_class != _ARCHIVE and image.subject is None
+    return not image.is_archived and image.subject is None
 
 
 def _size(images: Sequence[ListedImage]) -> int:

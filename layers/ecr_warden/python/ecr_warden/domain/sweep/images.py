@@ -35,3 +35,8 @@ class ListedImage:
     subject: str | None = None
     finding_counts: tuple[tuple[str, int], ...] | None = None
     scanned_at: datetime | None = None
+
+    @property
+    def is_archived(self) -> bool:
+        """Whether nobody can pull it."""
+        return self.storage_class == "ARCHIVE"

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
-from typing import Final
 
 from ecr_warden.domain.artifacts import Artifact
 from ecr_warden.domain.events import ImageAction
@@ -15,8 +14,6 @@ from ecr_warden.domain.sweep.images import ListedImage
 from ecr_warden.domain.sweep.judgements import TAGS, Judgement, Standing, TagProblem
 from ecr_warden.domain.sweep.kept_tags import is_begun, policys_lifecycle, pulled_lately, tags_after
 from ecr_warden.domain.tag_rules import Violation, judge_push
-
-_STANDARD: Final = "STANDARD"
 
 
 def tag_rule(policy: Policy, repository_name: str) -> tuple[RuleReference, Mode] | None:
@@ -45,7 +42,7 @@ def tag_judgements(  # noqa: PLR0913  # what is judged, by what, and where and w
     every = tuple(images)
     lifecycle = policys_lifecycle(policy, repository_name, len(every))
     for image in every:
-        if image.storage_class != _STANDARD:
+        if image.is_archived:
             continue
         left = frozenset(image.tags)
         for tag in image.tags:

@@ -32,7 +32,7 @@ class Vulnerabilities:
 
 def vulnerabilities(images: Sequence[ListedImage], now: datetime) -> Vulnerabilities:
     """Count the findings that a listing has."""
-    pullable = [one for one in images if one.storage_class == "STANDARD" and one.subject is None]
+    pullable = [one for one in images if not one.is_archived and one.subject is None]
     counts: dict[str, list[int]] = {}
     for image in pullable:
         for severity, number in _findings(image):

@@ -5,14 +5,14 @@ from dataclasses import replace
 from typing import Final
 
 from ecr_warden.domain.events import Occasion
-from ecr_warden.domain.outcomes import OutcomeKind, SettingStatus, change_id, outcome_id
+from ecr_warden.domain.outcomes import SettingStatus, change_id
 from ecr_warden.domain.places import Place
 from ecr_warden.domain.policy import Mode, Policy, RuleReference
 from ecr_warden.domain.quarantine import quarantined_tag
 from ecr_warden.domain.resolution import Decided
 from ecr_warden.domain.runs import event_id_of
 from ecr_warden.domain.settings.current import Repository
-from ecr_warden.domain.settings.decide import Facts, Planned, plan_settings
+from ecr_warden.domain.settings.decide import Planned
 from ecr_warden.domain.settings.native import REGISTRY
 from ecr_warden.domain.settings.plans import Kept, Put, Setting
 from ecr_warden.domain.sweep.judgements import TAGS, Judgement, Standing, TagProblem
@@ -20,8 +20,9 @@ from ecr_warden.domain.sweep.tags import tag_rule
 from ecr_warden.domain.sweep.visits import Repair, RepairStatus, Visit
 from ecr_warden.errors import AwsError, CredentialsError, RefusedError, RepositoryGoneError
 from ecr_warden.ports import Progress
-from ecr_warden.use_cases.enforce_tag_rules import act_on
+from ecr_warden.use_cases.enforce_tag_rules import act_on, tag_violation_id
 from ecr_warden.use_cases.settings_changes import Result, finish_begun, write_one
+from ecr_warden.use_cases.settings_facts import planned_again
 from ecr_warden.use_cases.sweep.judge_repository import judge_repository
 from ecr_warden.use_cases.sweep.meanwhile import (
     MEANWHILE,
@@ -159,14 +160,7 @@ class Repairer:
         """Plan what the registry has one of anew, as its only writer."""
 
         def again(planned: Planned) -> Planned:
-            facts = Facts(Repository(occasion.repository_name))
-            if planned.setting is Setting.REPLICATION:
-                facts = replace(facts, replication=self._ports.settings.replication())
-            else:
-                facts = replace(facts, scanning=self._ports.settings.scanning())
-            decided = {planned.decided.section: planned.decided}
-            found = plan_settings(self._policy, decided, occasion, facts)
-            now = next(one for one in found if one.setting is planned.setting)
+            now = planned_again(planned, occasion, self._policy, self._ports.settings)
             why = self._documents.why_left(judgement, now.plan) if isinstance(now.plan, Put) else None
             return now if why is None else replace(now, plan=Kept(why))
 
@@ -234,18 +228,14 @@ class Repairer:
                 tag = quarantined_tag(image.digest, kept_as)
                 # While the image has both, an earlier try was stopped between: there is something left to do.
                 if tag is not None and tag not in image.tags:
-                    judgement = _quarantined(visit, rule[0], image.digest, tag, kept_as)
-                    found[self._tag_entry(judgement)] = judgement
+                    entry = tag_violation_id(
+                        event_id=self._event_id,
+                        repository=visit.repository.name,
+                        image_digest=image.digest,
+                        image_tag=tag,
+                    )
+                    found[entry] = _quarantined(visit, rule[0], image.digest, tag, kept_as)
         return found
-
-    def _tag_entry(self, judgement: Judgement) -> str:
-        return outcome_id(
-            OutcomeKind.TAG_VIOLATION,
-            event_id=self._event_id,
-            repository=judgement.repository,
-            image_digest=judgement.image_digest,
-            image_tag=judgement.image_tag,
-        )
 
 
 def _decided(policy: Policy, judgement: Judgement) -> Decided | None:

@@ -8,7 +8,6 @@ the gate, or are all told and nothing but numbers matters to the gate, nothing n
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
-from typing import Final
 
 from ecr_warden.domain.findings import severity_counts
 from ecr_warden.domain.policy import Policy, ScanGate
@@ -23,8 +22,6 @@ from ecr_warden.domain.sweep.visits import Visit
 from ecr_warden.errors import AwsError, CredentialsError, NotReadyError, RefusedError, UnfinishedError
 from ecr_warden.use_cases.judge_scan import judge_scan
 from ecr_warden.use_cases.scan_actions import JudgingPorts
-
-_STANDARD: Final = "STANDARD"
 
 
 def sweep_scans(  # noqa: PLR0913  # what is judged, by what, and until when
@@ -88,7 +85,7 @@ def doubtful(visit: Visit, policy: Policy, now: datetime) -> tuple[ListedImage, 
 
 
 def _is_doubtful(image: ListedImage, gate: Gate) -> bool:
-    if not image.tags or image.storage_class != _STANDARD or image.finding_counts is None:
+    if not image.tags or image.is_archived or image.finding_counts is None:
         return False
     return judge_counts(_counts(image), gate).has_failed
 
